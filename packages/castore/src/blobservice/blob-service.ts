@@ -1,0 +1,68 @@
+import type { B3Digest } from "../digest.js";
+
+/** Options of every call that may wait. */
+export interface CallOptions {
+  /** Ends the call: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** A part of a blob, in bytes. */
+export interface ByteRange {
+  /** Where it starts; 0 by default. */
+  readonly offset?: number;
+  /** How long it is; up to the end of the blob by default, and cut off there. */
+  readonly length?: number;
+}
+
+/** One piece of a blob: chunks in order make up the blob. Each can be read as a blob of its own. */
+export interface ChunkMeta {
+  readonly digest: B3Digest;
+  /** Length in bytes. */
+  readonly size: number;
+}
+
+/** An open blob. Calls are independent of each other: concurrent streams are allowed. */
+export interface BlobReader {
+  /** Length in bytes. */
+  readonly size: number;
+  /**
+   * The bytes of `range`, one-shot. Bytes are checked before they are given out (chunk by chunk);
+   * a stream over the whole blob also ends with an error if they do not make up the blob.
+   *
+   * @throws {@link CastoreError} "INVALID_ARGUMENT" when the range starts past the end, "CORRUPT"
+   *   when stored bytes do not match their digest, "MISSING_REFERENCE" when a chunk is gone
+   */
+  stream(range?: ByteRange, options?: CallOptions): AsyncIterable<Uint8Array>;
+}
+
+/** Stores immutable blobs under the BLAKE3 digest of their content. */
+export interface BlobService {
+  /** Whether the blob (or, where the implementation chunks, the chunk) is stored. */
+  has(digest: B3Digest, options?: CallOptions): Promise<boolean>;
+
+  /** {@link has} for many at once, in the order of `digests`. */
+  hasMany(digests: readonly B3Digest[], options?: CallOptions): Promise<boolean[]>;
+
+  /** Opens a blob; `undefined` when it is not stored. Absence is not an error. */
+  openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined>;
+
+  /**
+   * Stores all that `source` yields and returns its digest. Consumes `source` once and closes it on
+   * every path. When the promise fulfils, the blob is as durable as the implementation makes it;
+   * when it rejects, nothing became visible as a blob. Storing what is there already is a no-op.
+   */
+  put(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: CallOptions): Promise<B3Digest>;
+
+  /**
+   * Stores each of `blobs` and returns their digests in the same order: the form for many small
+   * blobs, one round trip and one commit. The arrays may be reused as soon as the call has returned
+   * its promise.
+   */
+  putMany(blobs: readonly Uint8Array[], options?: CallOptions): Promise<B3Digest[]>;
+
+  /**
+   * How the blob is cut: `undefined` when it is not stored, an empty list when no finer pieces than
+   * the blob itself are known.
+   */
+  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined>;
+}

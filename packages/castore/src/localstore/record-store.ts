@@ -1,0 +1,28 @@
+import type { CallOptions } from "../blobservice/blob-service.js";
+
+/** One value of a {@link RecordStore} and the key it is found under. */
+export interface KeyedRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/**
+ * Small values under keys of at most 32 bytes, kept in the packs like blobs are: durable once `put`
+ * has fulfilled, found again when the index is rebuilt. A later value replaces an earlier one.
+ */
+export interface RecordStore {
+  /** The value; `undefined` when there is none. */
+  get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>;
+  put(key: Uint8Array, value: Uint8Array, options?: CallOptions): Promise<void>;
+  /** All of them, in byte order of the keys. */
+  list(options?: CallOptions): AsyncIterable<KeyedRecord>;
+}
+
+/**
+ * Values that can be computed again from the store at any time, kept in the index only: losing them
+ * costs time, never data.
+ */
+export interface DerivedCache {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  put(key: Uint8Array, value: Uint8Array): Promise<void>;
+}
