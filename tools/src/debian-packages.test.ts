@@ -1,0 +1,86 @@
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ensureDebianPackages, findProgram, NO_APT_VARIABLE } from "./debian-packages.js";
+
+const NEED = { program: "tvix-test-tool", debianPackage: "test-tool", purpose: "testing" };
+
+describe("ensureDebianPackages()", () => {
+  let folder = "";
+  let said: string[] = [];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tvix-path-"));
+    said = [];
+    vi.stubEnv("PATH", folder);
+    vi.stubEnv(NO_APT_VARIABLE, undefined);
+    vi.spyOn(process, "getuid").mockReturnValue(0);
+  });
+
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+    await rm(folder, { recursive: true });
+  });
+
+  async function addProgram(name: string, script: string): Promise<void> {
+    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`);
+    await chmod(join(folder, name), 0o755);
+  }
+
+  const ensure = () => ensureDebianPackages([NEED], (line) => said.push(line));
+
+  it("does and says nothing when everything is there", async () => {
+    await addProgram("tvix-test-tool", "");
+    expect(await ensure()).toEqual([]);
+    expect(said).toEqual([]);
+  });
+
+  it("installs what is missing with apt-get and says so", async () => {
+    const tool = join(folder, "tvix-test-tool");
+    await addProgram(
+      "apt-get",
+      `case "$*" in *"install "*test-tool*) : > ${tool}; /bin/chmod +x ${tool};; esac`,
+    );
+    expect(await ensure()).toEqual([]);
+    expect(said).toEqual(["Installing Debian packages: test-tool"]);
+  });
+
+  it("reports what apt-get could not install", async () => {
+    await addProgram("apt-get", "echo no network; exit 100");
+    expect(await ensure()).toEqual([NEED]);
+    expect(said.join("\n")).toContain("apt-get install failed with exit code 100:\nno network");
+    expect(said.at(-1)).toBe(
+      "Missing tvix-test-tool, needed for testing (Debian package test-tool)",
+    );
+  });
+
+  it.each([
+    ["apt-get is not there", async () => {}, "there is no apt-get"],
+    [
+      "the variable is set",
+      async () => void vi.stubEnv(NO_APT_VARIABLE, "1"),
+      "TVIX_NO_APT is set",
+    ],
+    [
+      "this is not root",
+      async () => {
+        await addProgram("apt-get", "exit 1");
+        vi.mocked(process.getuid ?? (() => 0)).mockReturnValue(1000);
+      },
+      "this needs root",
+    ],
+  ])("installs nothing when %s", async (_, prepare, reason) => {
+    await prepare();
+    expect(await ensure()).toEqual([NEED]);
+    expect(said).toEqual([expect.stringContaining(`not installed here: ${reason}`)]);
+  });
+});
+
+describe("findProgram()", () => {
+  it("finds node and no program that does not exist", () => {
+    expect(findProgram("node")).toMatch(/\/node$/);
+    expect(findProgram("tvix-no-such-program")).toBeUndefined();
+  });
+});

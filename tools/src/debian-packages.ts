@@ -1,0 +1,90 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { runProgram } from "./run-program.js";
+
+/** A program that is no npm package, and the Debian package that brings it. */
+export interface DebianNeed {
+  /** Name of the executable, looked for on PATH. */
+  readonly program: string;
+  readonly debianPackage: string;
+  /** What cannot be done without it. */
+  readonly purpose: string;
+}
+
+/** What the end-to-end tests compare with or run in. */
+export const TEST_NEEDS: readonly DebianNeed[] = [
+  {
+    program: "nix-store",
+    debianPackage: "nix-bin",
+    purpose: "comparing store paths and NARs with the real Nix",
+  },
+  {
+    program: "chromium",
+    debianPackage: "chromium",
+    purpose: "running the pure parts in a browser",
+  },
+];
+
+/** What the benchmarks compare with. */
+export const BENCH_NEEDS: readonly DebianNeed[] = [
+  { program: "nix-store", debianPackage: "nix-bin", purpose: "measuring nix-store --add" },
+  { program: "restic", debianPackage: "restic", purpose: "measuring restic backup" },
+];
+
+/** Set to keep the tools from installing anything. */
+export const NO_APT_VARIABLE = "TVIX_NO_APT";
+
+/**
+ * Installs what is missing with apt-get, when this process may: it is root, apt-get exists, and
+ * `TVIX_NO_APT` is not set. Says what it does and what stays missing.
+ *
+ * @returns what is still missing
+ */
+export async function ensureDebianPackages(
+  needs: readonly DebianNeed[],
+  say: (line: string) => void,
+): Promise<readonly DebianNeed[]> {
+  const missing = needs.filter((need) => findProgram(need.program) === undefined);
+  if (missing.length === 0) return [];
+  const obstacle = whyNotInstall();
+  if (obstacle === undefined) {
+    const names = missing.map((need) => need.debianPackage);
+    say(`Installing Debian packages: ${names.join(" ")}`);
+    await aptGet(["update"], say);
+    await aptGet(["install", "--yes", "--no-install-recommends", ...names], say);
+  }
+  const left = missing.filter((need) => findProgram(need.program) === undefined);
+  for (const need of left) {
+    const how = `Debian package ${need.debianPackage}${obstacle === undefined ? "" : `; not installed here: ${obstacle}`}`;
+    say(`Missing ${need.program}, needed for ${need.purpose} (${how})`);
+  }
+  return left;
+}
+
+/** The first executable of that name on PATH. */
+export function findProgram(name: string): string | undefined {
+  for (const directory of (process.env["PATH"] ?? "").split(delimiter)) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not here, or not executable by us: the next directory may have it.
+    }
+  }
+  return undefined;
+}
+
+function whyNotInstall(): string | undefined {
+  if (process.env[NO_APT_VARIABLE] !== undefined) return `${NO_APT_VARIABLE} is set`;
+  if (findProgram("apt-get") === undefined) return "there is no apt-get";
+  if (process.getuid?.() !== 0) return "this needs root";
+  return undefined;
+}
+
+async function aptGet(args: readonly string[], say: (line: string) => void): Promise<void> {
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const { exitCode, output } = await runProgram("apt-get", ["-qq", ...args], { cwd: "/", env });
+  if (exitCode !== 0)
+    say(`apt-get ${args[0]} failed with exit code ${exitCode}:\n${output.trim()}`);
+}

@@ -1,0 +1,206 @@
+/**
+ * The layers of the packages: who may import whom, and why. The picture is in ARCHITECTURE.md.
+ * A new file or folder gets its place here; `check-layers.ts` reads these tables.
+ */
+
+/** Files that stand on the same level. They may import each other and everything below. */
+export interface Layer {
+  /** Name used in messages. */
+  readonly name: string;
+  /** Files, and folders with a trailing slash, relative to `src`. A file wins over its folder. */
+  readonly files: readonly string[];
+  /** Why this layer knows nothing of those above it. */
+  readonly why: string;
+  /** No `node:` module in here: the layer computes, and runs in a browser. */
+  readonly pure?: true;
+}
+
+/** The rules of one package. */
+export interface PackageRules {
+  /** Name of the package. */
+  readonly name: string;
+  /** Packages of this workspace that it may import. */
+  readonly mayImport: readonly string[];
+  /** Why no others. */
+  readonly why: string;
+  /** From low to high. Without layers, files may import each other as they like, without cycles. */
+  readonly layers?: readonly Layer[];
+  /** Exported entries (source files) that must run without Node: no Node module is reachable. */
+  readonly browserEntries?: readonly string[];
+}
+
+const CASTORE_LAYERS: readonly Layer[] = [
+  {
+    name: "ground",
+    files: ["bytes.ts", "byte-block.ts", "errors.ts"],
+    why: "every module uses these, so they can use none without a cycle",
+    pure: true,
+  },
+  {
+    name: "digest and hasher",
+    files: ["digest.ts", "hasher/", "gen/"],
+    why: "a digest names bytes; what the bytes mean is decided above",
+  },
+  {
+    name: "path",
+    files: ["path/"],
+    why: "names are validated without knowing what they name",
+    pure: true,
+  },
+  {
+    name: "nodes",
+    files: ["nodes/"],
+    why: "nodes are values; how they are encoded or stored must not change them",
+    pure: true,
+  },
+  {
+    name: "wire",
+    files: ["wire/"],
+    why: "the encoding is a pure function of the nodes; it serves every backend alike",
+    pure: true,
+  },
+  {
+    name: "service contracts",
+    files: ["blobservice/blob-service.ts", "directoryservice/directory-service.ts"],
+    why: "a contract that knew an implementation would bind all the others to it",
+    pure: true,
+  },
+  {
+    name: "traversal and chunking",
+    files: ["traversal/", "chunking/"],
+    why: "these work over any implementation of the contracts, so they know none",
+    pure: true,
+  },
+  {
+    name: "implementations",
+    files: ["blobservice/", "directoryservice/"],
+    why: "a backend knows the contract it fulfils, not what is built over it",
+  },
+  {
+    name: "import",
+    files: ["import/"],
+    why: "import writes through the contracts; the store it fills is chosen by the caller",
+  },
+  {
+    name: "local store",
+    files: ["localstore/"],
+    why: "the local store is one backend among others; nothing below may depend on it",
+  },
+  {
+    name: "entry",
+    files: ["index.ts", "import/index.ts", "localstore/index.ts"],
+    why: "an entry only gathers names; importing it from inside makes a cycle of everything",
+  },
+  {
+    name: "testing",
+    files: ["testing/"],
+    why: "suites and fixtures must not be part of what users run",
+  },
+];
+
+const STORE_LAYERS: readonly Layer[] = [
+  {
+    name: "ground",
+    files: ["errors.ts", "nixbase32.ts"],
+    why: "every module uses these, so they can use none without a cycle",
+    pure: true,
+  },
+  {
+    name: "hashes",
+    files: ["sha256/", "nix-hash.ts", "content-address.ts"],
+    why: "a hash names bytes; what the bytes mean is decided above",
+  },
+  {
+    name: "store paths",
+    files: ["store-path/"],
+    why: "a store path is computed from hashes and names alone",
+    pure: true,
+  },
+  {
+    name: "NAR",
+    files: ["nar/", "nar-calculation.ts"],
+    why: "the archive format knows file trees, not where Nix keeps them",
+    pure: true,
+  },
+  {
+    name: "path info",
+    files: ["path-info.ts", "signature/", "narinfo/"],
+    why: "a path info is a value; how it is encoded or stored must not change it",
+    pure: true,
+  },
+  {
+    name: "wire",
+    files: ["wire/"],
+    why: "the encoding is a pure function of the path info; it serves every backend alike",
+    pure: true,
+  },
+  {
+    name: "service contracts",
+    files: ["pathinfoservice/path-info-service.ts"],
+    why: "a contract that knew an implementation would bind all the others to it",
+    pure: true,
+  },
+  {
+    name: "implementations",
+    files: ["pathinfoservice/"],
+    why: "a backend knows the contract it fulfils, not what is built over it",
+  },
+  {
+    name: "import",
+    files: ["import/"],
+    why: "import writes through the contracts; the store it fills is chosen by the caller",
+  },
+  {
+    name: "entry",
+    files: ["index.ts", "import/index.ts", "pathinfoservice/local.ts"],
+    why: "an entry only gathers names; importing it from inside makes a cycle of everything",
+  },
+  {
+    name: "testing",
+    files: ["testing/"],
+    why: "suites and fixtures must not be part of what users run",
+  },
+];
+
+/** Rules of every package of the workspace. */
+export const PACKAGE_RULES: readonly PackageRules[] = [
+  {
+    name: "@tvix/protos",
+    mayImport: [],
+    why: "generated messages stand below everything that gives them a meaning",
+  },
+  {
+    name: "@tvix/castore",
+    mayImport: ["@tvix/protos"],
+    why: "castore is content addressing alone: it knows neither Nix nor a command line",
+    layers: CASTORE_LAYERS,
+    browserEntries: ["index.ts"],
+  },
+  {
+    name: "@tvix/store",
+    mayImport: ["@tvix/protos", "@tvix/castore"],
+    why: "store adds Nix to castore and is used by the applications, not the reverse",
+    layers: STORE_LAYERS,
+    browserEntries: ["index.ts"],
+  },
+  {
+    name: "@tvix/cli",
+    mayImport: ["@tvix/castore", "@tvix/store"],
+    why: "an application composes the libraries; messages are the business of their wire layers",
+  },
+  {
+    name: "@tvix/bench",
+    mayImport: ["@tvix/castore", "@tvix/store", "@tvix/cli"],
+    why: "benchmarks measure what users get",
+  },
+  {
+    name: "@tvix/e2e",
+    mayImport: ["@tvix/castore", "@tvix/store", "@tvix/cli"],
+    why: "end-to-end tests see what users get",
+  },
+  {
+    name: "@tvix/tools",
+    mayImport: [],
+    why: "the checks must run before and without what they check",
+  },
+];

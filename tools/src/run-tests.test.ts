@@ -1,0 +1,82 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { countExit, runPackageTests } from "./run-tests.js";
+import { EMPTY_TALLY, formatSkipped, formatTally, type Tally } from "./tally.js";
+import { REPOSITORY_ROOT } from "./workspace.js";
+
+const IMPORT = 'import { beforeAll, describe, expect, it } from "vitest";\n';
+
+describe("runPackageTests()", () => {
+  let root = "";
+
+  beforeEach(async () => {
+    // Inside the repository, so that the fixture finds vitest; the folder is ignored by git.
+    root = await mkdtemp(join(REPOSITORY_ROOT, "tools/node_modules/.fixture-"));
+    await mkdir(join(root, "p/node_modules/.bin"), { recursive: true });
+    const vitest = join(REPOSITORY_ROOT, "tools/node_modules/.bin/vitest");
+    const wrapper = join(root, "p/node_modules/.bin/vitest");
+    await writeFile(wrapper, `#!/bin/sh\nexec "${vitest}" "$@"\n`, { mode: 0o755 });
+    const config = 'export default { test: { include: ["*.test.ts"], exclude: [] } };';
+    await writeFile(join(root, "p/vitest.config.ts"), config);
+  });
+
+  afterEach(async () => {
+    await rm(root, { recursive: true });
+  });
+
+  async function run(sources: Readonly<Record<string, string>>): Promise<Tally> {
+    for (const [name, source] of Object.entries(sources)) {
+      await writeFile(join(root, "p", name), IMPORT + source);
+    }
+    const item = { name: "p", directory: "p", manifest: { name: "p" } };
+    return runPackageTests(root, item, "collect");
+  }
+
+  it("counts passed, failed and skipped tests", async () => {
+    const tally = await run({
+      "a.test.ts": `
+        it("passes", () => {});
+        it.each([1, 2])("passes %d", () => {});
+        it("fails", () => { expect(1).toBe(2); });
+        it("skips", (context) => { context.skip("no kernel"); });`,
+    });
+    expect(formatTally(tally)).toBe("3 passed, 1 failed, 1 skipped");
+    expect(formatSkipped(tally)).toEqual(["skipped: a.test.ts > skips: no kernel"]);
+  });
+
+  it.each([
+    ["a file that does not load", "throw new Error('broken');"],
+    [
+      "a hook",
+      'describe("s", () => { beforeAll(() => { throw new Error("x"); }); it("a", () => {}); });',
+    ],
+    ["a promise that nobody awaits", 'it("a", () => { void Promise.reject(new Error("x")); });'],
+    ["a file without tests", "export {};"],
+  ])("counts %s that fails as a failure", async (_, source) => {
+    const tally = await run({ "a.test.ts": source, "b.test.ts": 'it("b", () => {});' });
+    expect(tally.failed).toBe(1);
+    expect(tally.passed).toBeGreaterThan(0);
+  });
+
+  it("counts a package without any test file as a failure", async () => {
+    expect(await run({})).toEqual({ passed: 0, failed: 1, skipped: [] });
+  });
+
+  it("counts nothing for a package without a vitest configuration", async () => {
+    await rm(join(root, "p/vitest.config.ts"));
+    expect(await run({})).toEqual(EMPTY_TALLY);
+  });
+});
+
+describe("countExit()", () => {
+  it("turns a missing tally into one failure", () => {
+    expect(countExit(undefined, 0)).toEqual({ passed: 0, failed: 1, skipped: [] });
+  });
+
+  it("turns a bad exit without a failed test into one failure", () => {
+    expect(countExit({ passed: 4, failed: 0, skipped: [] }, 1).failed).toBe(1);
+    expect(countExit({ passed: 4, failed: 2, skipped: [] }, 1).failed).toBe(2);
+    expect(countExit({ passed: 4, failed: 0, skipped: [] }, 0).failed).toBe(0);
+  });
+});
