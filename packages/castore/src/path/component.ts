@@ -1,4 +1,5 @@
-import { compareBytes, escapeBytes, toLatin1, toUtf8 } from "../bytes.js";
+import { BlockAllocator } from "../byte-block.js";
+import { compareByteRanges, escapeBytes, toLatin1, toUtf8 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 
 /** Longest name of a directory entry, in bytes (as on Linux file systems). */
@@ -13,7 +14,10 @@ export class InvalidNameError extends CastoreError {
   readonly reason: InvalidNameReason;
 
   constructor(reason: InvalidNameReason, bytes: Uint8Array) {
-    super("INVALID_ARGUMENT", `Invalid name "${escapeBytes(bytes.subarray(0, 300))}": ${RULES[reason]}`);
+    super(
+      "INVALID_ARGUMENT",
+      `Invalid name "${escapeBytes(bytes.subarray(0, 300))}": ${RULES[reason]}`,
+    );
     this.reason = reason;
   }
 }
@@ -30,13 +34,20 @@ const RULES: Record<InvalidNameReason, string> = {
 const DOT = 0x2e;
 const SLASH = 0x2f;
 
+const allocator = new BlockAllocator();
+
 /** The name of one entry of a directory: 1 to 255 bytes, any but NUL and slash, not `.` or `..`. */
 export class PathComponent {
-  readonly #bytes: Uint8Array;
+  readonly #block: Uint8Array;
+  readonly #start: number;
+  /** Length in bytes. */
+  readonly byteLength: number;
   #key: string | undefined;
 
-  private constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+  private constructor(block: Uint8Array, start: number, byteLength: number) {
+    this.#block = block;
+    this.#start = start;
+    this.byteLength = byteLength;
   }
 
   /**
@@ -45,11 +56,19 @@ export class PathComponent {
    * @throws {@link InvalidNameError}
    */
   static fromBytes(bytes: Uint8Array): PathComponent {
-    const reason = invalidNameReason(bytes);
-    if (reason !== undefined) throw new InvalidNameError(reason, bytes);
-    const own = new Uint8Array(bytes.byteLength);
-    own.set(bytes);
-    return new PathComponent(own);
+    return PathComponent.fromRange(bytes, 0, bytes.byteLength);
+  }
+
+  /**
+   * Copies a name out of bytes `start` to `end` of `bytes`.
+   *
+   * @throws {@link InvalidNameError}
+   */
+  static fromRange(bytes: Uint8Array, start: number, end: number): PathComponent {
+    const reason = invalidNameReason(bytes, start, end);
+    if (reason !== undefined) throw new InvalidNameError(reason, bytes.subarray(start, end));
+    const offset = allocator.copy(bytes, start, end);
+    return new PathComponent(allocator.block, offset, end - start);
   }
 
   /**
@@ -61,31 +80,35 @@ export class PathComponent {
     return PathComponent.fromBytes(toUtf8(text));
   }
 
-  /** Length in bytes. */
-  get byteLength(): number {
-    return this.#bytes.byteLength;
-  }
-
   /** Bytes of the name: a copy. */
   toBytes(): Uint8Array {
-    const copy = new Uint8Array(this.#bytes.byteLength);
-    copy.set(this.#bytes);
+    const copy = new Uint8Array(this.byteLength);
+    this.writeTo(copy, 0);
     return copy;
   }
 
   /** Writes the name to `target` at `offset`. */
   writeTo(target: Uint8Array, offset: number): void {
-    target.set(this.#bytes, offset);
+    for (let i = 0; i < this.byteLength; i++) {
+      target[offset + i] = this.#block[this.#start + i] as number;
+    }
   }
 
   /** A string for `Map` and `Set`, equal for equal names. Not for display. */
   get key(): string {
-    this.#key ??= toLatin1(this.#bytes);
+    this.#key ??= toLatin1(this.#view());
     return this.#key;
   }
 
   compare(other: PathComponent): number {
-    return compareBytes(this.#bytes, other.#bytes);
+    return compareByteRanges(
+      this.#block,
+      this.#start,
+      this.byteLength,
+      other.#block,
+      other.#start,
+      other.byteLength,
+    );
   }
 
   equals(other: PathComponent): boolean {
@@ -94,17 +117,29 @@ export class PathComponent {
 
   /** The name for people: escaped where it is not printable UTF-8. */
   toString(): string {
-    return escapeBytes(this.#bytes);
+    return escapeBytes(this.#view());
+  }
+
+  #view(): Uint8Array {
+    return this.#block.subarray(this.#start, this.#start + this.byteLength);
   }
 }
 
-function invalidNameReason(bytes: Uint8Array): InvalidNameReason | undefined {
-  const length = bytes.byteLength;
-  if (length === 0) return "empty";
-  if (length === 2 && bytes[0] === DOT && bytes[1] === DOT) return "parent";
-  if (length === 1 && bytes[0] === DOT) return "current";
+function invalidNameReason(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): InvalidNameReason | undefined {
+  const length = end - start;
+  if (length <= 0) return "empty";
+  if (length <= 2 && bytes[start] === DOT && bytes[end - 1] === DOT) {
+    return length === 2 ? "parent" : "current";
+  }
   if (length > MAX_NAME_LENGTH) return "too-long";
-  if (bytes.includes(0)) return "nul";
-  if (bytes.includes(SLASH)) return "slash";
-  return undefined;
+  let hasSlash = false;
+  for (let i = start; i < end; i++) {
+    if (bytes[i] === 0) return "nul";
+    if (bytes[i] === SLASH) hasSlash = true;
+  }
+  return hasSlash ? "slash" : undefined;
 }
