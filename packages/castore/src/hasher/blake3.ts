@@ -1,5 +1,6 @@
-import { B3Digest } from "../digest.js";
 import { createHash, hashOnce } from "#blake3";
+import { B3Digest } from "../digest.js";
+import type { BackendHash } from "./backend.js";
 
 /** A BLAKE3-256 computation over bytes that arrive in pieces. Single use. */
 export interface Blake3Hash {
@@ -13,10 +14,31 @@ export interface Blake3Hash {
 
 /** Starts a streaming BLAKE3-256 computation. Call `digest()` or `dispose()` in the end. */
 export function createBlake3(): Blake3Hash {
-  return createHash();
+  return new StreamingHash(createHash());
 }
 
 /** BLAKE3-256 of `bytes`. */
 export function blake3(bytes: Uint8Array): B3Digest {
   return B3Digest.fromBytes(hashOnce(bytes));
+}
+
+class StreamingHash implements Blake3Hash {
+  readonly #state: BackendHash;
+
+  constructor(state: BackendHash) {
+    this.#state = state;
+  }
+
+  update(bytes: Uint8Array): this {
+    this.#state.update(bytes);
+    return this;
+  }
+
+  digest(): B3Digest {
+    return B3Digest.fromBytes(this.#state.digest());
+  }
+
+  dispose(): void {
+    this.#state.dispose();
+  }
 }

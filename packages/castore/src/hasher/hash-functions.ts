@@ -1,6 +1,4 @@
-import { B3Digest } from "../digest.js";
 import type { BackendHash, Blake3Backend } from "./backend.js";
-import type { Blake3Hash } from "./blake3.js";
 
 /**
  * Where the native backend becomes faster than WebAssembly for one call: below, the call itself
@@ -8,10 +6,13 @@ import type { Blake3Hash } from "./blake3.js";
  */
 const NATIVE_FROM_BYTES = 2560;
 
-/** What the `#blake3` module of a platform exports. */
+/**
+ * What the `#blake3` module of a platform exports. Bytes only, no class of this package: tests run
+ * from sources while `#blake3` is found among the built files, and the two have classes of their own.
+ */
 export interface Blake3Functions {
   hashOnce(bytes: Uint8Array): Uint8Array;
-  createHash(): Blake3Hash;
+  createHash(): BackendHash;
 }
 
 /** Picks, per input, the faster of the backends there are. */
@@ -23,27 +24,6 @@ export function hashFunctions(
   return {
     hashOnce: (bytes) =>
       bytes.byteLength < NATIVE_FROM_BYTES ? portable.hash(bytes) : large.hash(bytes),
-    createHash: () => new StreamingHash(large.create()),
+    createHash: () => large.create(),
   };
-}
-
-class StreamingHash implements Blake3Hash {
-  readonly #state: BackendHash;
-
-  constructor(state: BackendHash) {
-    this.#state = state;
-  }
-
-  update(bytes: Uint8Array): this {
-    this.#state.update(bytes);
-    return this;
-  }
-
-  digest(): B3Digest {
-    return B3Digest.fromBytes(this.#state.digest());
-  }
-
-  dispose(): void {
-    this.#state.dispose();
-  }
 }
