@@ -120,13 +120,19 @@ export class Directory {
 }
 
 function isSorted(entries: readonly DirectoryEntry[]): boolean {
-  return entries.every((entry, i) => i === 0 || (entries[i - 1] as DirectoryEntry).name.compare(entry.name) <= 0);
+  return entries.every(
+    (entry, i) => i === 0 || (entries[i - 1] as DirectoryEntry).name.compare(entry.name) <= 0,
+  );
 }
 
 function checkOrder(previous: PathComponent, name: PathComponent): void {
   const order = previous.compare(name);
-  if (order === 0) throw new InvalidDirectoryError("duplicate-name", `"${name}" is a duplicate name`);
+  if (order === 0)
+    throw new InvalidDirectoryError("duplicate-name", `"${name}" is a duplicate name`);
   if (order > 0) {
-    throw new InvalidDirectoryError("wrong-sorting", `"${name}" is not sorted: it comes after "${previous}"`);
+    throw new InvalidDirectoryError(
+      "wrong-sorting",
+      `"${name}" is not sorted: it comes after "${previous}"`,
+    );
   }
 }

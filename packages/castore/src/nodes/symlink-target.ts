@@ -38,7 +38,8 @@ export class SymlinkTarget {
    */
   static fromBytes(bytes: Uint8Array): SymlinkTarget {
     if (bytes.byteLength === 0) throw new InvalidSymlinkTargetError("empty");
-    if (bytes.byteLength > MAX_SYMLINK_TARGET_LENGTH) throw new InvalidSymlinkTargetError("too-long");
+    if (bytes.byteLength > MAX_SYMLINK_TARGET_LENGTH)
+      throw new InvalidSymlinkTargetError("too-long");
     if (bytes.includes(0)) throw new InvalidSymlinkTargetError("nul");
     return new SymlinkTarget(copyBytes(bytes));
   }

@@ -15,8 +15,10 @@ export class Path {
     this.components = components;
   }
 
+  /** The place a path starts from. */
   static readonly EMPTY: Path = new Path([]);
 
+  /** The path of these names. */
   static of(...components: readonly PathComponent[]): Path {
     return new Path([...components]);
   }
@@ -50,6 +52,7 @@ export class Path {
     return Path.fromBytes(toUtf8(text));
   }
 
+  /** The path to `component` in the place that this one leads to. */
   join(component: PathComponent): Path {
     return new Path([...this.components, component]);
   }
@@ -64,6 +67,20 @@ export class Path {
     return this.components.at(-1);
   }
 
+  /** The names joined by slashes, as {@link fromBytes} reads them. */
+  toBytes(): Uint8Array {
+    const slashes = Math.max(0, this.components.length - 1);
+    const names = this.components.reduce((length, name) => length + name.byteLength, 0);
+    const bytes = new Uint8Array(names + slashes).fill(SLASH);
+    let offset = 0;
+    for (const name of this.components) {
+      name.writeTo(bytes, offset);
+      offset += name.byteLength + 1;
+    }
+    return bytes;
+  }
+
+  /** The path for people: escaped where it is not printable UTF-8. */
   toString(): string {
     return this.components.join("/");
   }
