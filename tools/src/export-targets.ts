@@ -22,7 +22,8 @@ export async function checkExportTargets(root: string, item: WorkspacePackage): 
   const targets = Object.entries(named).flatMap(([name, target]) =>
     allPaths(target).map((path) => ({ name, path })),
   );
-  targets.push(...files.map((path) => ({ name: "files", path })));
+  const packed = files.filter((path) => !path.startsWith("!"));
+  targets.push(...packed.map((path) => ({ name: "files", path })));
   for (const { name, path } of targets) {
     if (await exists(join(root, item.directory, path))) continue;
     const what = `${name} leads to ${path}, which does not exist after a build`;

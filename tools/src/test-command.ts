@@ -4,15 +4,18 @@ import { runPackageTests } from "./run-tests.js";
 import { EMPTY_TALLY, formatSkipped, formatTally, sumTallies, type Tally } from "./tally.js";
 import type { WorkspacePackage } from "./workspace.js";
 
-/** Builds every package. The output is shown only when the build fails. */
-export async function build(root: string): Promise<boolean> {
-  return turbo(root, "build");
-}
-
-/** Runs one task in every package with turbo. The output is shown only on failure. */
-export async function turbo(root: string, task: string): Promise<boolean> {
+/**
+ * Runs one task with turbo in the given packages, after what it depends on; in all packages where
+ * none are given. The output is shown only on failure.
+ */
+export async function turbo(
+  root: string,
+  task: string,
+  packages: readonly WorkspacePackage[] = [],
+): Promise<boolean> {
   const env = { TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" };
-  const args = ["exec", "turbo", "run", task, "--output-logs=errors-only"];
+  const filters = packages.map((item) => `--filter=${item.name}`);
+  const args = ["exec", "turbo", "run", task, "--output-logs=errors-only", ...filters];
   const { exitCode, output } = await runProgram("pnpm", args, { cwd: root, env });
   if (exitCode !== 0) console.log(output.trimEnd());
   return exitCode === 0;
