@@ -1,7 +1,7 @@
 import { isBuiltin } from "node:module";
 import { posix } from "node:path";
 import type { Finding } from "./finding.js";
-import { leavesOf, type SourceModule, sourceOfBuilt } from "./module-graph.js";
+import { type ImportTarget, leavesOf, type SourceModule, sourceOfBuilt } from "./module-graph.js";
 import { freeGlobals } from "./syntax.js";
 import type { WorkspacePackage } from "./workspace.js";
 
@@ -60,7 +60,7 @@ function isNodeOnly(specifier: string): boolean {
 
 function browserTargets(
   specifier: string,
-  targets: SourceModule["imports"][number]["targets"],
+  targets: readonly ImportTarget[],
   packages: readonly ParsedPackage[],
 ): string[] {
   const owner = packages.find(

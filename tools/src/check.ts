@@ -20,13 +20,13 @@ const BUILD: Step = { name: "build", run: () => turbo(REPOSITORY_ROOT, "build") 
 const STEPS: readonly Step[] = [
   {
     name: "format and lint",
-    run: () => pnpm("exec", "biome", "check", "--error-on-warnings", "."),
+    run: () => pnpm("run", "lint"),
   },
   { name: "proto lint", run: () => pnpm("--filter", "@tvix/protos", "run", "lint:proto") },
   { name: "generated code is current", run: () => report(checkGeneratedCode) },
   { name: "layers and import cycles", run: () => report(checkImports) },
   { name: "names of error classes", run: () => report(checkErrors) },
-  { name: "no dead exports or dependencies", run: () => pnpm("exec", "knip") },
+  { name: "no dead exports or dependencies", run: () => pnpm("run", "dead-code") },
 ];
 
 const STEPS_AFTER_BUILD: readonly Step[] = [

@@ -70,7 +70,8 @@ describe("knip on a package laid out like ours", () => {
     const manifest = { name: "p", type: "module", exports, dependencies };
     await write("package.json", JSON.stringify(manifest));
     const options = { module: "nodenext", rootDir: "src", outDir: "dist", composite: true };
-    await write("tsconfig.json", JSON.stringify({ compilerOptions: options, include: ["src"] }));
+    const project = { compilerOptions: options, include: ["src"] };
+    await write("tsconfig.build.json", JSON.stringify(project));
     await write("src/index.ts", 'export { used } from "./a.js";');
     await write(
       "src/a.ts",
@@ -78,7 +79,7 @@ describe("knip on a package laid out like ours", () => {
     );
     await write("src/dead-file.ts", "export const x = 1;");
 
-    const args = ["--reporter", "json"];
+    const args = ["--tsConfig", "tsconfig.build.json", "--reporter", "json"];
     const { exitCode, output } = await runProgram(join(BIN, "knip"), args, { cwd: folder });
     expect(exitCode).toBe(1);
     expect(output).toContain("dead-file.ts");
