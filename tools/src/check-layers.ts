@@ -14,6 +14,7 @@ export function checkLayers(
 ): Finding[] {
   const findings: Finding[] = [];
   const sourceRoot = `${item.directory}/src/`;
+  const published = item.manifest.private !== true;
   for (const module of modules) {
     const inside = module.path.slice(sourceRoot.length);
     const height = layerOf(inside, rules.layers);
@@ -27,8 +28,8 @@ export function checkLayers(
     for (const entry of module.imports) {
       const where = `${module.path}:${entry.line}`;
       const broken = [
-        checkPackageDirection(entry, inside, rules),
-        checkTestingImport(entry, inside, item.manifest.private !== true),
+        checkPackageDirection(entry, inside, rules, published),
+        checkTestingImport(entry, inside, published),
         checkPurity(entry, inside, rules.layers),
         ...entry.targets.map((target) =>
           checkTarget(inside, target.path.slice(sourceRoot.length), rules.layers),
@@ -46,6 +47,7 @@ function checkPackageDirection(
   entry: ModuleImport,
   inside: string,
   rules: PackageRules,
+  published: boolean,
 ): Broken | undefined {
   const name = packageNameOf(entry.specifier);
   if (name === rules.name) {
@@ -58,7 +60,7 @@ function checkPackageDirection(
   if (!rules.mayImport.includes(name)) {
     return { what: `imports ${name}, which ${rules.name} may not depend on`, why: rules.why };
   }
-  if (name === "@tvix/protos" && !isTestFile(inside) && !isWireFile(inside)) {
+  if (name === "@tvix/protos" && published && !isTestFile(inside) && !isWireFile(inside)) {
     return {
       what: `imports ${entry.specifier} outside wire/, rpc/ and grpc.ts`,
       why: "messages are unchecked; they become domain values at the wire and go no further",

@@ -195,7 +195,7 @@ export const PACKAGE_RULES: readonly PackageRules[] = [
   },
   {
     name: "@tvix/e2e",
-    mayImport: ["@tvix/castore", "@tvix/store", "@tvix/cli"],
+    mayImport: ["@tvix/protos", "@tvix/castore", "@tvix/store", "@tvix/cli"],
     why: "end-to-end tests see what users get",
   },
   {
