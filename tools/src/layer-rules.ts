@@ -37,6 +37,11 @@ const CASTORE_LAYERS: readonly Layer[] = [
     pure: true,
   },
   {
+    name: "threads",
+    files: ["threads/"],
+    why: "starting a thread does not depend on what runs in it",
+  },
+  {
     name: "digest and hasher",
     files: ["digest.ts", "hasher/", "gen/"],
     why: "a digest names bytes; what the bytes mean is decided above",

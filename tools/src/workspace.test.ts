@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { REPOSITORY_ROOT, readWorkspace, sortByDependencies } from "./workspace.js";
 
@@ -29,5 +31,13 @@ describe("readWorkspace()", () => {
     expect(names).toContain("@tvix/tools");
     expect(names.indexOf("@tvix/castore")).toBeLessThan(names.indexOf("@tvix/store"));
     expect(names.indexOf("@tvix/store")).toBeLessThan(names.indexOf("@tvix/cli"));
+  });
+});
+
+describe("pnpm-lock.yaml", () => {
+  it("names no address: where packages come from is up to the machine", async () => {
+    const lock = await readFile(join(REPOSITORY_ROOT, "pnpm-lock.yaml"), "utf8");
+    expect(lock.match(/^.*(https?:|tarball:|resolved:).*$/gm) ?? []).toEqual([]);
+    expect(lock).toContain("integrity: sha512-");
   });
 });
