@@ -1,50 +1,69 @@
-import { concatBytes } from "../bytes.js";
 import { type ChunkSizes, cutChunks } from "./fastcdc.js";
 
 /**
- * How many bytes are gathered before cutting: a few chunks at once, since what remains uncertain at
- * the end is looked at again.
+ * How many bytes are gathered before cutting: several chunks at once, since what remains uncertain
+ * at the end is copied and looked at again.
  */
-const GATHER_BYTES = 1024 * 1024;
+export const CHUNK_BLOCK_BYTES: number = 2 * 1024 * 1024;
+
+/** Consecutive chunks. */
+export interface ChunkBatch {
+  /** The chunks, one behind the other, at the start of a block that the consumer owns from now on. */
+  readonly bytes: Uint8Array;
+  /** Length of each chunk; together those of `bytes`. */
+  readonly lengths: readonly number[];
+}
 
 /** Cuts bytes that arrive in pieces into content-defined chunks; the cuts do not depend on the pieces. */
 export class Chunker {
   readonly #sizes: ChunkSizes;
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  readonly #allocate: () => Uint8Array;
+  #block: Uint8Array | undefined;
+  #filled = 0;
 
-  constructor(sizes: ChunkSizes) {
-    this.#sizes = sizes;
-  }
-
-  /**
-   * Takes the next piece; keeps views of it until the chunks that it is part of are given out.
-   *
-   * @returns the chunks that are certain by now; they may be views of the pieces
-   */
-  push(piece: Uint8Array): Uint8Array[] {
-    if (piece.byteLength === 0) return [];
-    this.#pending.push(piece);
-    this.#pendingBytes += piece.byteLength;
-    return this.#pendingBytes < Math.max(GATHER_BYTES, this.#sizes.max) ? [] : this.#cut(false);
-  }
-
-  /** @returns the chunks that remain at the end */
-  finish(): Uint8Array[] {
-    return this.#pendingBytes === 0 ? [] : this.#cut(true);
-  }
-
-  #cut(last: boolean): Uint8Array[] {
-    const bytes = this.#pending.length === 1 ? (this.#pending[0] as Uint8Array) : concatBytes(this.#pending);
-    const chunks: Uint8Array[] = [];
-    let offset = 0;
-    for (const length of cutChunks(bytes, this.#sizes, last)) {
-      chunks.push(bytes.subarray(offset, offset + length));
-      offset += length;
+  /** @param allocate - gives a block of memory, `CHUNK_BLOCK_BYTES` long, for the next batch */
+  constructor(
+    sizes: ChunkSizes,
+    allocate: () => Uint8Array = () => new Uint8Array(CHUNK_BLOCK_BYTES),
+  ) {
+    if (2 * sizes.max > CHUNK_BLOCK_BYTES) {
+      throw new RangeError(
+        `Cannot cut chunks of up to ${sizes.max} bytes: a block has ${CHUNK_BLOCK_BYTES}`,
+      );
     }
-    const rest = bytes.subarray(offset);
-    this.#pending = rest.byteLength === 0 ? [] : [rest];
-    this.#pendingBytes = rest.byteLength;
-    return chunks;
+    this.#sizes = sizes;
+    this.#allocate = allocate;
+  }
+
+  /** Takes a copy of the next piece; yields the chunks that are certain by now. */
+  *push(piece: Uint8Array): Generator<ChunkBatch, void, undefined> {
+    for (let offset = 0; offset < piece.byteLength; ) {
+      this.#block ??= this.#allocate();
+      const part = piece.subarray(offset, offset + CHUNK_BLOCK_BYTES - this.#filled);
+      this.#block.set(part, this.#filled);
+      this.#filled += part.byteLength;
+      offset += part.byteLength;
+      if (this.#filled === CHUNK_BLOCK_BYTES) yield this.#cut(this.#block, false);
+    }
+  }
+
+  /** Yields what remains at the end. */
+  *finish(): Generator<ChunkBatch, void, undefined> {
+    if (this.#block !== undefined && this.#filled > 0) yield this.#cut(this.#block, true);
+    this.#block = undefined;
+  }
+
+  #cut(block: Uint8Array, last: boolean): ChunkBatch {
+    const lengths = cutChunks(block.subarray(0, this.#filled), this.#sizes, last);
+    const end = lengths.reduce((sum, length) => sum + length, 0);
+    const rest = this.#filled - end;
+    if (rest > 0) {
+      this.#block = this.#allocate();
+      this.#block.set(block.subarray(end, this.#filled));
+    } else {
+      this.#block = undefined;
+    }
+    this.#filled = rest;
+    return { bytes: block.subarray(0, end), lengths };
   }
 }

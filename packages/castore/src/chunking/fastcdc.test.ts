@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { concatBytes, toHex } from "../bytes.js";
+import { concatBytes } from "../bytes.js";
 import { blake3 } from "../hasher/blake3.js";
-import { Chunker } from "./chunker.js";
+import { type ChunkBatch, Chunker } from "./chunker.js";
 import { type ChunkSizes, chunkSizes, cutChunks } from "./fastcdc.js";
 import { GEAR_HEX } from "./gear-table.js";
 
@@ -21,7 +21,11 @@ function counterStream(): Uint8Array {
 }
 
 /** The algorithm once more, slow and plain, with arbitrary-precision numbers. */
-function referenceCut(bytes: Uint8Array, sizes: ChunkSizes, masks: { s: bigint; l: bigint }): number {
+function referenceCut(
+  bytes: Uint8Array,
+  sizes: ChunkSizes,
+  masks: { s: bigint; l: bigint },
+): number {
   const gear = (byte: number) => BigInt(`0x${GEAR_HEX.slice(16 * byte, 16 * byte + 16)}`);
   let n = bytes.length;
   if (n <= sizes.min) return n;
@@ -52,7 +56,9 @@ describe("cutChunks()", () => {
   it("cuts BLOB_B where the reference does", () => {
     const lengths = cutChunks(BLOB_B, chunkSizes(), true);
     expect(lengths).toEqual([524_288, 520_192]);
-    const digests = [BLOB_B.subarray(0, 524_288), BLOB_B.subarray(524_288)].map((chunk) => blake3(chunk).toHex());
+    const digests = [BLOB_B.subarray(0, 524_288), BLOB_B.subarray(524_288)].map((chunk) =>
+      blake3(chunk).toHex(),
+    );
     expect(digests).toEqual([
       "79445f0f1420045f8be59af5f7915cfd9182c978ece11a21913641e457fa9794",
       "832c7fbdbe9a537273cfe0299195a09ba7d08b6da842ab25fea373d739e9c5ac",
@@ -101,18 +107,27 @@ describe("chunkSizes()", () => {
 describe("Chunker", () => {
   const whole = counterStream();
 
-  it.each([1_000, 65_536, 300_001, 2_097_152])("cuts pieces of %s bytes like the whole", (pieceBytes) => {
-    const chunker = new Chunker(chunkSizes());
-    const chunks: Uint8Array[] = [];
-    for (let offset = 0; offset < whole.byteLength; offset += pieceBytes) {
-      chunks.push(...chunker.push(whole.subarray(offset, offset + pieceBytes)), ...chunker.push(new Uint8Array(0)));
-    }
-    chunks.push(...chunker.finish());
-    expect(chunks.map((chunk) => chunk.byteLength)).toEqual(cutChunks(whole, chunkSizes(), true));
-    expect(toHex(blake3(concatBytes(chunks)).toBytes())).toBe(blake3(whole).toHex());
-  });
+  it.each([1_000, 65_536, 300_001, 5_000_000])(
+    "cuts pieces of %s bytes like the whole",
+    (pieceBytes) => {
+      const long = concatBytes([whole, whole, whole.subarray(0, 1_000_003)]);
+      const chunker = new Chunker(chunkSizes());
+      const batches: ChunkBatch[] = [];
+      for (let offset = 0; offset < long.byteLength; offset += pieceBytes) {
+        const piece = long.slice(offset, offset + pieceBytes);
+        batches.push(...chunker.push(piece), ...chunker.push(new Uint8Array(0)));
+        piece.fill(0);
+      }
+      batches.push(...chunker.finish());
+      expect(batches.flatMap((batch) => batch.lengths)).toEqual(
+        cutChunks(long, chunkSizes(), true),
+      );
+      const joined = concatBytes(batches.map((batch) => batch.bytes));
+      expect(blake3(joined).toHex()).toBe(blake3(long).toHex());
+    },
+  );
 
   it("has no chunk for nothing", () => {
-    expect(new Chunker(chunkSizes()).finish()).toEqual([]);
+    expect([...new Chunker(chunkSizes()).finish()]).toEqual([]);
   });
 });

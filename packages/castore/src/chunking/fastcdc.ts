@@ -21,7 +21,9 @@ export interface ChunkSizes {
  */
 export function chunkSizes(average: number = DEFAULT_AVERAGE_CHUNK_SIZE): ChunkSizes {
   if (!(Number.isInteger(average) && average >= MIN_AVERAGE && average <= MAX_AVERAGE)) {
-    throw new RangeError(`Invalid average chunk size ${average}: expected ${MIN_AVERAGE} to ${MAX_AVERAGE}`);
+    throw new RangeError(
+      `Invalid average chunk size ${average}: expected ${MIN_AVERAGE} to ${MAX_AVERAGE}`,
+    );
   }
   return { min: Math.floor(average / 2), average, max: average * 2 };
 }
@@ -34,11 +36,32 @@ const MAX_AVERAGE = 4 * 1024 * 1024;
  * hash has zeros in all places of the mask.
  */
 const MASKS: readonly bigint[] = [
-  0n, 0n, 0n, 0n, 0n,
-  0x1804110n, 0x1803110n, 0x18035100n, 0x1800035300n, 0x19000353000n, 0x590003530000n,
-  0xd90003530000n, 0xd90103530000n, 0xd90303530000n, 0xd90313530000n, 0xd90f03530000n,
-  0xd90303537000n, 0xd90703537000n, 0xd90707537000n, 0xd91707537000n, 0xd91747537000n,
-  0xd91767537000n, 0xd93767537000n, 0xd93777537000n, 0xd93777577000n, 0xdb3777577000n,
+  0n,
+  0n,
+  0n,
+  0n,
+  0n,
+  0x1804110n,
+  0x1803110n,
+  0x18035100n,
+  0x1800035300n,
+  0x19000353000n,
+  0x590003530000n,
+  0xd90003530000n,
+  0xd90103530000n,
+  0xd90303530000n,
+  0xd90313530000n,
+  0xd90f03530000n,
+  0xd90303537000n,
+  0xd90703537000n,
+  0xd90707537000n,
+  0xd91707537000n,
+  0xd91747537000n,
+  0xd91767537000n,
+  0xd93767537000n,
+  0xd93777537000n,
+  0xd93777577000n,
+  0xdb3777577000n,
 ];
 
 /** Address of the bytes to cut; the two gear tables lie below. */
@@ -62,7 +85,9 @@ let instance: CutPointExports | undefined;
 
 function cutPointModule(): CutPointExports {
   if (instance !== undefined) return instance;
-  const bytes = Uint8Array.from(atob(CUT_POINT_WASM_BASE64), (character) => character.charCodeAt(0));
+  const bytes = Uint8Array.from(atob(CUT_POINT_WASM_BASE64), (character) =>
+    character.charCodeAt(0),
+  );
   const module = new WebAssembly.Instance(new WebAssembly.Module(bytes));
   instance = module.exports as unknown as CutPointExports;
   const tables = new DataView(instance.memory.buffer);
@@ -97,7 +122,15 @@ export function cutChunks(bytes: Uint8Array, sizes: ChunkSizes, last: boolean): 
     const length =
       left <= sizes.min
         ? left
-        : cut(DATA_ADDRESS + offset, left, sizes.min, sizes.average, sizes.max, maskSmall, maskLarge);
+        : cut(
+            DATA_ADDRESS + offset,
+            left,
+            sizes.min,
+            sizes.average,
+            sizes.max,
+            maskSmall,
+            maskLarge,
+          );
     lengths.push(length);
     offset += length;
   }

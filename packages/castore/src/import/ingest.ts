@@ -38,17 +38,10 @@ export interface IngestResult {
   readonly progress: IngestProgress;
 }
 
-/** Remembers, directory by directory, what the last import of a path found. */
+/** Remembers, directory by directory, what the last import of a path found; it may forget. */
 export interface StatCache {
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
-  put(key: Uint8Array, value: Uint8Array): Promise<void>;
+  putMany(
+    entries: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[],
+  ): Promise<void>;
 }
-
-/**
- * Imports the file, directory or symbolic link at `path`. (Declared here; see fs.ts.)
- */
-export type IngestPath = (
-  services: IngestServices,
-  path: string | Uint8Array,
-  options?: IngestOptions,
-) => Promise<IngestResult>;

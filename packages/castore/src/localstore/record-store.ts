@@ -25,4 +25,6 @@ export interface RecordStore {
 export interface DerivedCache {
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   put(key: Uint8Array, value: Uint8Array): Promise<void>;
+  /** {@link put} for many at once. */
+  putMany(entries: readonly KeyedRecord[]): Promise<void>;
 }

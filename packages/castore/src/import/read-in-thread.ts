@@ -1,0 +1,84 @@
+import { Worker } from "node:worker_threads";
+import { CastoreError } from "../errors.js";
+import { workerUrl } from "../threads/worker-url.js";
+import { ImportError } from "./import-error.js";
+import type { RawPath } from "./raw-path.js";
+import type { FromReader, ReaderThreadData, ToReader } from "./reader-messages.js";
+import type { TreeBatch } from "./tree-reader.js";
+
+/** Batches (about 1 MiB each) that the reader is ahead at most. */
+const BATCHES_AHEAD = 24;
+
+/** A batch, and how to give its memory back: to be called once, when nothing looks at it any more. */
+export interface LentBatch {
+  readonly batch: TreeBatch;
+  release(): void;
+}
+
+/** {@link readTree} in a thread of its own. */
+export async function* readInThread(
+  path: RawPath,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<LentBatch, void, undefined> {
+  signal?.throwIfAborted();
+  const workerData: ReaderThreadData = { path, batches: BATCHES_AHEAD };
+  const worker = new Worker(workerUrl("reader-thread", import.meta.url), { workerData });
+  const inbox = new Inbox();
+  const onAbort = () => inbox.fail(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  worker.on("message", (message: FromReader) => inbox.add(message));
+  worker.on("error", (error) => inbox.fail(error));
+  try {
+    for (;;) {
+      const message = await inbox.take();
+      signal?.throwIfAborted();
+      if (message.type === "end") return;
+      if (message.type === "failed") throw readerError(message);
+      const { batch } = message;
+      yield {
+        batch,
+        release: () => {
+          const back: ToReader = { type: "memory", memory: batch.memory };
+          worker.postMessage(back);
+        },
+      };
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    await worker.terminate();
+  }
+}
+
+function readerError(message: Extract<FromReader, { type: "failed" }>): Error {
+  if (message.reason === undefined)
+    return new CastoreError("STORAGE", `Cannot import: ${message.message}`);
+  return ImportError.restore(message.reason, message.path, message.message);
+}
+
+/** Messages that wait to be taken: the reader's memory bounds how many there can be. */
+class Inbox {
+  readonly #messages: FromReader[] = [];
+  #wake: (() => void) | undefined;
+  #failure: { error: unknown } | undefined;
+
+  add(message: FromReader): void {
+    this.#messages.push(message);
+    this.#wake?.();
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake?.();
+  }
+
+  async take(): Promise<FromReader> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      const message = this.#messages.shift();
+      if (message !== undefined) return message;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}

@@ -1,0 +1,294 @@
+import fs, { type BigIntStats } from "node:fs";
+import { MAX_NAME_LENGTH } from "../path/component.js";
+import { ImportError, importError } from "./import-error.js";
+import { type RawPath, toFsPath } from "./raw-path.js";
+import { EntryKind, isSettled, StatRecordBuilder } from "./stat-record.js";
+import { TreeEventWriter } from "./tree-events.js";
+
+/** Files up to this size travel together; larger ones in batches of their own. Equal to the smallest chunk. */
+export const SMALL_FILE_BYTES: number = 128 * 1024;
+
+/** Memory for the content of one batch: a small file more than what fills it. */
+export const BATCH_BYTES: number = 1024 * 1024 + SMALL_FILE_BYTES;
+
+/** Events after which a batch is handed over though its content has room. */
+const MAX_EVENT_BYTES = 256 * 1024;
+
+/**
+ * A part of a tree: either events with the content of small files, one behind the other, or (with
+ * `piece`) a part of the content of the large file whose event came last.
+ */
+export interface TreeBatch {
+  readonly events: Uint8Array<ArrayBuffer>;
+  /** Shared; goes back to the reader when it has been used. */
+  readonly memory: Uint8Array;
+  /** How many bytes of `memory` are content. */
+  readonly length: number;
+  readonly piece?: "more" | "last";
+}
+
+/** Gives out memory for a batch, `BATCH_BYTES` of it; called at most once between two batches. */
+export type TakeMemory = () => Uint8Array;
+
+interface OpenDirectory {
+  readonly path: RawPath;
+  readonly names: readonly fs.Dirent[];
+  readonly record: StatRecordBuilder;
+  next: number;
+}
+
+const OPEN_FLAGS =
+  fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY;
+
+interface OpenFile {
+  readonly fd: number;
+  readonly path: RawPath;
+  readonly stat: BigIntStats;
+}
+
+/** Takes note of the stat that a file or link was read with. */
+type Remember = (kind: EntryKind, stat: BigIntStats) => void;
+
+/**
+ * Reads the tree at `path`: depth first, names in byte order, links never followed, the one given as
+ * the root neither. Crosses mount points.
+ *
+ * @throws {@link ImportError}
+ */
+export function readTree(
+  path: RawPath,
+  takeMemory: TakeMemory,
+): Generator<TreeBatch, void, undefined> {
+  return new TreeReader(takeMemory).read(path);
+}
+
+class TreeReader {
+  readonly #takeMemory: TakeMemory;
+  readonly #events = new TreeEventWriter();
+  readonly #nowNs = BigInt(Date.now()) * 1_000_000n;
+  readonly #stack: OpenDirectory[] = [];
+  #memory: Uint8Array | undefined;
+  #filled = 0;
+
+  constructor(takeMemory: TakeMemory) {
+    this.#takeMemory = takeMemory;
+  }
+
+  *read(root: RawPath): Generator<TreeBatch, void, undefined> {
+    const stat = lstat(root);
+    let large: OpenFile | undefined;
+    if (stat.isDirectory()) this.#enter(root, stat);
+    else large = this.#leaf(root, stat, () => {});
+    if (large !== undefined) yield* this.#largeFile(large);
+    for (let top = this.#stack.at(-1); top !== undefined; top = this.#stack.at(-1)) {
+      const entry = top.names[top.next++];
+      if (entry === undefined) {
+        this.#events.endDirectory(top.record.build());
+        this.#stack.pop();
+      } else {
+        large = this.#entry(top, entry);
+        if (large !== undefined) yield* this.#largeFile(large);
+      }
+      if (this.#isFull()) yield this.#batch();
+    }
+    yield this.#batch();
+  }
+
+  /** @returns a file that is too large for a batch */
+  #entry(parent: OpenDirectory, entry: fs.Dirent): OpenFile | undefined {
+    const { name } = entry;
+    const path = parent.path === "/" ? `/${name}` : `${parent.path}/${name}`;
+    if (name.length > MAX_NAME_LENGTH)
+      throw ImportError.at("invalid", path, "its name is too long");
+    this.#events.entry(name);
+    // A file is looked at when it is open; some file systems do not say the type with the name.
+    const type = entry.isFile() ? entry : lstat(path);
+    if (!type.isDirectory())
+      return this.#leaf(path, type, (kind, stat) => parent.record.add(name, kind, stat));
+    parent.record.add(name, EntryKind.DIRECTORY);
+    this.#enter(path, type as BigIntStats);
+    return undefined;
+  }
+
+  #enter(path: RawPath, stat: BigIntStats): void {
+    let names: fs.Dirent[];
+    try {
+      names = fs.readdirSync(toFsPath(path), { withFileTypes: true, encoding: "latin1" });
+    } catch (error) {
+      throw importError(error, path);
+    }
+    const after = lstat(path);
+    if (after.ino !== stat.ino || after.dev !== stat.dev || !after.isDirectory()) {
+      throw ImportError.at("changed", path, "the directory was replaced while it was read");
+    }
+    names.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#events.beginDirectory();
+    this.#stack.push({ path, names, record: new StatRecordBuilder(after, this.#nowNs), next: 0 });
+  }
+
+  #leaf(path: RawPath, type: FileType, remember: Remember): OpenFile | undefined {
+    if (type.isSymbolicLink()) {
+      const stat = lstat(path);
+      this.#events.symlink(readLink(path));
+      remember(EntryKind.SYMLINK, stat);
+      return undefined;
+    }
+    if (!type.isFile()) throw unsupported(path);
+    const fd = openFile(path);
+    let isLarge = false;
+    try {
+      const stat = this.#smallFile(fd, path);
+      isLarge = stat.size > SMALL_FILE_BYTES;
+      remember(EntryKind.FILE, stat);
+      return isLarge ? { fd, path, stat } : undefined;
+    } catch (error) {
+      throw importError(error, path);
+    } finally {
+      if (!isLarge) fs.closeSync(fd);
+    }
+  }
+
+  /**
+   * Reads a file into the batch unless it is large; once more if it changed meanwhile.
+   *
+   * @returns its stat
+   */
+  #smallFile(fd: number, path: RawPath): BigIntStats {
+    const memory = this.#content();
+    let before: BigIntStats | undefined;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const length = readAll(fd, memory, this.#filled, SMALL_FILE_BYTES + 1);
+      const after = regularStat(fd, path);
+      if (after.size > SMALL_FILE_BYTES) return after;
+      // Nothing has changed it since long before, or at least not since the last look at it.
+      const isStable =
+        isSettled(after, this.#nowNs) || (before !== undefined && isUnchanged(before, after));
+      if (isStable && BigInt(length) === after.size) {
+        this.#events.file(length, isExecutable(after));
+        this.#filled += length;
+        return after;
+      }
+      before = after;
+    }
+    throw ImportError.at("changed", path, "the file changed while it was read");
+  }
+
+  *#largeFile({ fd, path, stat }: OpenFile): Generator<TreeBatch, void, undefined> {
+    try {
+      const size = Number(stat.size);
+      this.#events.largeFile(size, isExecutable(stat));
+      yield this.#batch();
+      for (let offset = 0; offset < size; ) {
+        const memory = this.#takeMemory();
+        const length = Math.min(BATCH_BYTES, size - offset);
+        const complete = readAll(fd, memory, 0, length, offset) === length;
+        offset += length;
+        const isLast = offset === size;
+        // What was read is on its way already: unlike a small file it cannot be read again.
+        if (!complete || (isLast && !isUnchanged(stat, fs.fstatSync(fd, { bigint: true })))) {
+          throw ImportError.at("changed", path, "the file changed while it was read");
+        }
+        yield { events: new Uint8Array(0), memory, length, piece: isLast ? "last" : "more" };
+      }
+    } catch (error) {
+      throw importError(error, path);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #isFull(): boolean {
+    return (
+      this.#filled + SMALL_FILE_BYTES >= BATCH_BYTES || this.#events.byteLength > MAX_EVENT_BYTES
+    );
+  }
+
+  #content(): Uint8Array {
+    this.#memory ??= this.#takeMemory();
+    return this.#memory;
+  }
+
+  #batch(): TreeBatch {
+    const batch = { events: this.#events.take(), memory: this.#content(), length: this.#filled };
+    this.#memory = undefined;
+    this.#filled = 0;
+    return batch;
+  }
+}
+
+/** What tells a type: the stat of an object or its directory entry. */
+interface FileType {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}
+
+function unsupported(path: RawPath): ImportError {
+  return ImportError.at(
+    "unsupported-type",
+    path,
+    "it is neither a file, a directory nor a symbolic link",
+  );
+}
+
+/** Only the owner's bit counts, as for Nix. */
+function isExecutable(stat: BigIntStats): boolean {
+  return (stat.mode & 0o100n) !== 0n;
+}
+
+function isUnchanged(before: BigIntStats, after: BigIntStats): boolean {
+  return (
+    before.size === after.size &&
+    before.mtimeNs === after.mtimeNs &&
+    before.ctimeNs === after.ctimeNs
+  );
+}
+
+function lstat(path: RawPath): BigIntStats {
+  try {
+    return fs.lstatSync(toFsPath(path), { bigint: true });
+  } catch (error) {
+    throw importError(error, path);
+  }
+}
+
+function readLink(path: RawPath): string {
+  try {
+    return fs.readlinkSync(toFsPath(path), "latin1");
+  } catch (error) {
+    throw importError(error, path);
+  }
+}
+
+function openFile(path: RawPath): number {
+  try {
+    return fs.openSync(toFsPath(path), OPEN_FLAGS);
+  } catch (error) {
+    throw importError(error, path);
+  }
+}
+
+function regularStat(fd: number, path: RawPath): BigIntStats {
+  const stat = fs.fstatSync(fd, { bigint: true });
+  if (!stat.isFile()) throw unsupported(path);
+  if (stat.size > BigInt(Number.MAX_SAFE_INTEGER))
+    throw ImportError.at("invalid", path, "it is too large");
+  return stat;
+}
+
+/** Fills `memory` from `offset` on; returns how many bytes there were, up to `length`. */
+function readAll(
+  fd: number,
+  memory: Uint8Array,
+  offset: number,
+  length: number,
+  position = 0,
+): number {
+  let filled = 0;
+  while (filled < length) {
+    const count = fs.readSync(fd, memory, offset + filled, length - filled, position + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}

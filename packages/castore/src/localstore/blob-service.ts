@@ -1,0 +1,130 @@
+import type {
+  BlobReader,
+  BlobService,
+  ByteRange,
+  CallOptions,
+  ChunkMeta,
+} from "../blobservice/blob-service.js";
+import { resolveRange } from "../blobservice/byte-range.js";
+import { readSource } from "../blobservice/read-source.js";
+import { chunkSizes } from "../chunking/fastcdc.js";
+import type { B3Digest } from "../digest.js";
+import { CastoreError } from "../errors.js";
+import { BlobUpload } from "./blob-upload.js";
+import { decodeChunkList } from "./chunk-list.js";
+import { ChunkedReader } from "./chunked-reader.js";
+import { RecordKind } from "./pack-format.js";
+import type { StoreCore } from "./store-core.js";
+
+/** Blobs up to this size are one chunk whatever they hold, so they need no cutting. */
+const SINGLE_CHUNK_BYTES: number = chunkSizes().min;
+
+/** Blobs as records in packs: small ones whole, larger ones as content-defined chunks. */
+export class LocalBlobService implements BlobService {
+  readonly #core: StoreCore;
+
+  constructor(core: StoreCore) {
+    this.#core = core;
+  }
+
+  async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    return this.#has(digest);
+  }
+
+  async hasMany(digests: readonly B3Digest[], options: CallOptions = {}): Promise<boolean[]> {
+    options.signal?.throwIfAborted();
+    return digests.map((digest) => this.#has(digest));
+  }
+
+  async openRead(digest: B3Digest, options: CallOptions = {}): Promise<BlobReader | undefined> {
+    options.signal?.throwIfAborted();
+    const location = this.#core.index()?.find(RecordKind.CHUNK, digest.toBytes());
+    if (location !== undefined) return new SingleReader(this.#core, digest, location.raw);
+    const chunks = await this.#chunkList(digest);
+    return chunks && new ChunkedReader(this.#core, digest, chunks);
+  }
+
+  async put(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<B3Digest> {
+    const upload = new BlobUpload(this.#core);
+    try {
+      for await (const piece of readSource(source, options.signal)) await upload.push(piece);
+      return await upload.finish(options.signal);
+    } finally {
+      upload.dispose();
+    }
+  }
+
+  async putMany(blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
+    options.signal?.throwIfAborted();
+    if (blobs.length === 0) return [];
+    const small = blobs.filter((blob) => blob.byteLength <= SINGLE_CHUNK_BYTES);
+    const [digests, large] = await Promise.all([
+      small.length === 0 ? [] : this.#core.store(RecordKind.CHUNK, small),
+      Promise.all(
+        blobs
+          .filter((blob) => blob.byteLength > SINGLE_CHUNK_BYTES)
+          .map((blob) => this.put([blob], options)),
+      ),
+    ]);
+    if (large.length === 0) return digests;
+    let nextSmall = 0;
+    let nextLarge = 0;
+    return blobs.map(
+      (blob) =>
+        (blob.byteLength <= SINGLE_CHUNK_BYTES
+          ? digests[nextSmall++]
+          : large[nextLarge++]) as B3Digest,
+    );
+  }
+
+  async chunks(
+    digest: B3Digest,
+    options: CallOptions = {},
+  ): Promise<readonly ChunkMeta[] | undefined> {
+    options.signal?.throwIfAborted();
+    if (this.#core.has(RecordKind.CHUNK, digest.toBytes())) return [];
+    return this.#chunkList(digest);
+  }
+
+  #has(digest: B3Digest): boolean {
+    const key = digest.toBytes();
+    return this.#core.has(RecordKind.CHUNK, key) || this.#core.has(RecordKind.CHUNK_LIST, key);
+  }
+
+  async #chunkList(digest: B3Digest): Promise<ChunkMeta[] | undefined> {
+    const bytes = await this.#core.read(RecordKind.CHUNK_LIST, digest.toBytes());
+    return bytes && decodeChunkList(bytes);
+  }
+}
+
+/** A blob that is one record: verified whole before its first byte is given out. */
+class SingleReader implements BlobReader {
+  readonly size: number;
+  readonly #core: StoreCore;
+  readonly #digest: B3Digest;
+
+  constructor(core: StoreCore, digest: B3Digest, size: number) {
+    this.#core = core;
+    this.#digest = digest;
+    this.size = size;
+  }
+
+  async *stream(
+    range?: ByteRange,
+    options: CallOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { start, end } = resolveRange(this.size, range);
+    options.signal?.throwIfAborted();
+    if (start === end) return;
+    const bytes = await this.#core.read(RecordKind.CHUNK, this.#digest.toBytes());
+    options.signal?.throwIfAborted();
+    if (bytes === undefined) {
+      throw new CastoreError("MISSING_REFERENCE", `Cannot read blob ${this.#digest}: it is gone`);
+    }
+    yield bytes.subarray(start, end);
+  }
+}

@@ -1,0 +1,27 @@
+/** Most blocks that are kept while nobody uses them. */
+const MAX_IDLE_BLOCKS = 12;
+
+/**
+ * Blocks of shared memory of one size, to be used again: fresh memory costs the system more than
+ * filling it costs us. A block that is not given back is left to the garbage collector.
+ */
+export class BlockPool {
+  readonly #blockBytes: number;
+  readonly #idle: SharedArrayBuffer[] = [];
+
+  constructor(blockBytes: number) {
+    this.#blockBytes = blockBytes;
+  }
+
+  /** A block with whatever it last held. */
+  take(): Uint8Array {
+    return new Uint8Array(this.#idle.pop() ?? new SharedArrayBuffer(this.#blockBytes));
+  }
+
+  /** Takes back the block that `bytes` is a part of. */
+  give(bytes: Uint8Array): void {
+    const { buffer } = bytes;
+    if (buffer instanceof SharedArrayBuffer && this.#idle.length < MAX_IDLE_BLOCKS)
+      this.#idle.push(buffer);
+  }
+}

@@ -1,0 +1,32 @@
+import type { RecordKind } from "./pack-format.js";
+import type { WireError } from "./worker-error.js";
+
+/** What an encoder's thread is started with. */
+export interface EncoderThreadData {
+  readonly indexFile: string;
+  readonly compression: boolean;
+}
+
+/** Payloads to make records of. */
+export interface EncodeRequest {
+  /** A kind whose key is the digest of its payload. */
+  readonly kind: RecordKind;
+  /** Shared: it is neither copied nor handed over, and must stay as it is until the answer. */
+  readonly memory: SharedArrayBuffer;
+  /** Where each payload starts in `memory`. */
+  readonly offsets: readonly number[];
+  /** How long each payload is. */
+  readonly lengths: readonly number[];
+}
+
+/** Answers come in the order of the requests. */
+export type EncodeReply =
+  | {
+      readonly type: "encoded";
+      /** 32 bytes for each payload. */
+      readonly digests: Uint8Array;
+      /** Whole records of those payloads that the index did not have. */
+      readonly records: Uint8Array;
+      readonly known: { readonly records: number; readonly rawBytes: number };
+    }
+  | { readonly type: "failed"; readonly error: WireError };

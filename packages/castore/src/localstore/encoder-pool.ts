@@ -1,0 +1,99 @@
+import { Worker } from "node:worker_threads";
+import { CastoreError } from "../errors.js";
+import { workerUrl } from "../threads/worker-url.js";
+import type { EncodeReply, EncodeRequest, EncoderThreadData } from "./encoder-messages.js";
+import { fromWireError } from "./worker-error.js";
+
+export type Encoded = Extract<EncodeReply, { type: "encoded" }>;
+
+interface Task {
+  readonly request: EncodeRequest;
+  resolve(encoded: Encoded): void;
+  reject(error: unknown): void;
+}
+
+interface Encoder {
+  readonly worker: Worker;
+  /** Handed over, in order; answered in the same order. */
+  readonly tasks: Task[];
+}
+
+/** Tasks that a thread holds: one at work and one behind it, so that it never waits for the next. */
+const TASKS_PER_THREAD = 2;
+
+/** Threads that encode; started one by one, as more than one has work waiting. */
+export class EncoderPool {
+  readonly #data: EncoderThreadData;
+  readonly #maxThreads: number;
+  readonly #encoders: Encoder[] = [];
+  readonly #waiting: Task[] = [];
+  #closed = false;
+
+  constructor(data: EncoderThreadData, maxThreads: number) {
+    this.#data = data;
+    this.#maxThreads = maxThreads;
+  }
+
+  /** `request.memory` must stay as it is until the promise settles. */
+  encode(request: EncodeRequest): Promise<Encoded> {
+    if (this.#closed)
+      return Promise.reject(new CastoreError("STORAGE", "Cannot write: the store is closed"));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#encoders.map((encoder) => encoder.worker.terminate()));
+  }
+
+  #dispatch(): void {
+    while (this.#waiting.length > 0) {
+      const encoder = this.#free(1) ?? this.#start() ?? this.#free(TASKS_PER_THREAD);
+      if (encoder === undefined) return;
+      const task = this.#waiting.shift() as Task;
+      encoder.tasks.push(task);
+      encoder.worker.ref();
+      encoder.worker.postMessage(task.request);
+    }
+  }
+
+  /** A thread with fewer than `limit` tasks. */
+  #free(limit: number): Encoder | undefined {
+    return this.#encoders.find((encoder) => encoder.tasks.length < limit);
+  }
+
+  #start(): Encoder | undefined {
+    if (this.#encoders.length >= this.#maxThreads) return undefined;
+    const worker = new Worker(workerUrl("encoder-thread", import.meta.url), {
+      workerData: this.#data,
+    });
+    const encoder: Encoder = { worker, tasks: [] };
+    worker.on("message", (reply: EncodeReply) => this.#settle(encoder, reply));
+    worker.on("error", (error) => this.#lose(encoder, error));
+    worker.on("exit", () =>
+      this.#lose(encoder, new CastoreError("STORAGE", "Cannot write: the store is closed")),
+    );
+    this.#encoders.push(encoder);
+    return encoder;
+  }
+
+  #settle(encoder: Encoder, reply: EncodeReply): void {
+    const task = encoder.tasks.shift();
+    // An idle thread does not keep the process alive.
+    if (encoder.tasks.length === 0) encoder.worker.unref();
+    if (reply.type === "encoded") task?.resolve(reply);
+    else task?.reject(fromWireError(reply.error));
+    this.#dispatch();
+  }
+
+  #lose(encoder: Encoder, error: unknown): void {
+    const at = this.#encoders.indexOf(encoder);
+    if (at !== -1) this.#encoders.splice(at, 1);
+    for (const task of encoder.tasks.splice(0)) task.reject(error);
+    if (this.#encoders.length > 0 && !this.#closed) return;
+    for (const task of this.#waiting.splice(0)) task.reject(error);
+  }
+}

@@ -1,0 +1,86 @@
+import type { CallOptions } from "../blobservice/blob-service.js";
+import { copyBytes } from "../bytes.js";
+import { RECORD_KEY_LENGTH, type RecordKind } from "./pack-format.js";
+import type { DerivedCache, KeyedRecord, RecordStore } from "./record-store.js";
+import type { StoreCore } from "./store-core.js";
+
+/** How many records `list` takes from the index at once. */
+const PAGE_RECORDS = 1000;
+
+/** The records of one kind as a {@link RecordStore}; all keys have the same length. */
+export class KeyedRecords implements RecordStore {
+  readonly #core: StoreCore;
+  readonly #kind: RecordKind;
+  readonly #keyLength: number;
+
+  constructor(core: StoreCore, kind: RecordKind, keyLength: number) {
+    this.#core = core;
+    this.#kind = kind;
+    this.#keyLength = keyLength;
+  }
+
+  async get(key: Uint8Array, options: CallOptions = {}): Promise<Uint8Array | undefined> {
+    options.signal?.throwIfAborted();
+    this.#checkKey(key);
+    return this.#core.read(this.#kind, key);
+  }
+
+  async put(key: Uint8Array, value: Uint8Array, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    this.#checkKey(key);
+    await this.#core.storeKeyed(this.#kind, key, value);
+  }
+
+  async *list(options: CallOptions = {}): AsyncGenerator<KeyedRecord, void, undefined> {
+    // Page by page: an open statement would hold the index in an old state for as long as the
+    // consumer takes.
+    let after: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const page = this.#core.index()?.recordsAfter(this.#kind, after, PAGE_RECORDS) ?? [];
+      for (const record of page) {
+        const key = copyBytes(record.key);
+        yield {
+          key: key.subarray(0, this.#keyLength),
+          value: await this.#core.records.read(this.#kind, key, record),
+        };
+        after = key;
+      }
+      if (page.length < PAGE_RECORDS) return;
+    }
+  }
+
+  #checkKey(key: Uint8Array): void {
+    if (key.byteLength !== this.#keyLength || key.byteLength > RECORD_KEY_LENGTH) {
+      throw new RangeError(
+        `Invalid record key: ${key.byteLength} bytes, expected ${this.#keyLength}`,
+      );
+    }
+  }
+}
+
+/** Values that are kept in the index only. */
+export class IndexDerivedCache implements DerivedCache {
+  readonly #core: StoreCore;
+  readonly #space: string;
+
+  constructor(core: StoreCore, space: string) {
+    this.#core = core;
+    this.#space = space;
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    const value = this.#core.index()?.derived(this.#space, key);
+    return value && copyBytes(value);
+  }
+
+  async put(key: Uint8Array, value: Uint8Array): Promise<void> {
+    await this.putMany([{ key, value }]);
+  }
+
+  async putMany(entries: readonly KeyedRecord[]): Promise<void> {
+    await this.#core.storeDerived(
+      entries.map(({ key, value }) => ({ space: this.#space, key, value })),
+    );
+  }
+}

@@ -1,0 +1,238 @@
+import fs from "node:fs";
+import { availableParallelism } from "node:os";
+import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
+import { B3Digest, DIGEST_LENGTH } from "../digest.js";
+import { CastoreError } from "../errors.js";
+import { BlockPool } from "./block-pool.js";
+import { loadZstd, type ZstdCodec } from "./compression.js";
+import { type Encoded, EncoderPool } from "./encoder-pool.js";
+import { IndexReader } from "./index-database.js";
+import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layout.js";
+import type { RecordKind } from "./pack-format.js";
+import type { DerivedEntry, RecordCount, WriteOutcome } from "./pack-writer.js";
+import { encodeRecord, paddedKey } from "./record.js";
+import { RecordReader } from "./record-reader.js";
+import type { RecoveryReport } from "./write-session.js";
+import { Writer } from "./writer.js";
+import type { LockHolder } from "./writer-lock.js";
+
+/** Most threads that hash and compress. */
+const MAX_ENCODER_THREADS = 8;
+
+/** See `LocalStoreOptions`. */
+export interface CoreOptions {
+  readonly compression: boolean;
+  readonly readOnly: boolean;
+  readonly purpose: string;
+  readonly packLimit: number | undefined;
+  readonly onWait: (holder: LockHolder | undefined) => void;
+}
+
+/** What was written through one open store since it was opened. */
+export interface StoreCounters {
+  /** Records that were new. */
+  readonly added: RecordCount;
+  /** Records that were there already. */
+  readonly known: RecordCount;
+}
+
+/**
+ * One open store: the index and the packs for reading, and, from the first write on, the threads that
+ * encode and write. The services are views of it.
+ */
+export class StoreCore {
+  readonly layout: StoreLayout;
+  readonly zstd: ZstdCodec;
+  readonly records: RecordReader;
+  readonly counters: StoreCounters = {
+    added: { records: 0, rawBytes: 0, storedBytes: 0 },
+    known: { records: 0, rawBytes: 0, storedBytes: 0 },
+  };
+  /** Memory for chunks on their way to the encoders, used again and again. */
+  readonly blocks: BlockPool = new BlockPool(CHUNK_BLOCK_BYTES);
+  recovery: RecoveryReport | undefined;
+  readonly #options: CoreOptions;
+  readonly #closing = new AbortController();
+  #index: IndexReader | undefined;
+  #writing: Promise<{ writer: Writer; encoders: EncoderPool }> | undefined;
+
+  private constructor(layout: StoreLayout, zstd: ZstdCodec, options: CoreOptions) {
+    this.layout = layout;
+    this.zstd = zstd;
+    this.records = new RecordReader(layout.packs, zstd);
+    this.#options = options;
+  }
+
+  static async open(directory: string, options: CoreOptions): Promise<StoreCore> {
+    const layout = storeLayout(directory);
+    const exists = checkFormat(layout);
+    const core = new StoreCore(layout, await loadZstd(), options);
+    if (exists && !options.readOnly && core.#needsRecovery()) await core.#recover();
+    return core;
+  }
+
+  /** The index; `undefined` while there is no store yet. */
+  index(): IndexReader | undefined {
+    if (this.#closing.signal.aborted)
+      throw new CastoreError("STORAGE", "Cannot read: the store is closed");
+    if (this.#index === undefined && fs.existsSync(this.layout.index)) {
+      this.#index = new IndexReader(this.layout.index);
+    }
+    return this.#index;
+  }
+
+  /** The raw payload of a record, verified; `undefined` when there is none. */
+  async read(kind: RecordKind, key: Uint8Array): Promise<Uint8Array | undefined> {
+    const padded = paddedKey(key);
+    const location = this.index()?.find(kind, padded);
+    return location && this.records.read(kind, padded, location);
+  }
+
+  has(kind: RecordKind, key: Uint8Array): boolean {
+    return this.index()?.has(kind, key) ?? false;
+  }
+
+  /**
+   * Digests payloads, and stores those that are new. They must stay as they are until the promise
+   * settles; those that lie in one block of shared memory are not copied.
+   *
+   * @returns the digest of each, once all are durable
+   */
+  async store(kind: RecordKind, payloads: readonly Uint8Array[]): Promise<B3Digest[]> {
+    const { writer, encoders } = await this.#forWriting();
+    const encoded: Encoded = await encoders.encode({ kind, ...inSharedMemory(payloads) });
+    this.counters.known.records += encoded.known.records;
+    this.counters.known.rawBytes += encoded.known.rawBytes;
+    if (encoded.records.byteLength > 0)
+      this.#count(await writer.write({ records: encoded.records }));
+    return payloads.map((_, i) =>
+      B3Digest.fromBytes(encoded.digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
+    );
+  }
+
+  /** Stores one record under a key that is not the digest of its payload. */
+  async storeKeyed(kind: RecordKind, key: Uint8Array, raw: Uint8Array): Promise<void> {
+    const { writer } = await this.#forWriting();
+    const zstd = this.#options.compression ? this.zstd : undefined;
+    this.#count(await writer.write({ records: encodeRecord(kind, key, raw, zstd) }));
+  }
+
+  async storeDerived(entries: readonly DerivedEntry[]): Promise<void> {
+    const { writer } = await this.#forWriting();
+    await writer.write({ records: new Uint8Array(0), derived: entries });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new CastoreError("STORAGE", "Cannot write: the store is closed"));
+    const writing = await this.#writing?.catch(() => undefined);
+    await writing?.encoders.close();
+    await writing?.writer.close();
+    this.records.close();
+    this.#index?.close();
+    this.#index = undefined;
+  }
+
+  #forWriting(): Promise<{ writer: Writer; encoders: EncoderPool }> {
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
+    if (this.#options.readOnly) {
+      return Promise.reject(
+        new CastoreError("UNSUPPORTED", "Cannot write: the store is opened read-only"),
+      );
+    }
+    this.#writing ??= this.#startWriting();
+    return this.#writing;
+  }
+
+  async #startWriting(): Promise<{ writer: Writer; encoders: EncoderPool }> {
+    const writer = await this.#startWriter(true);
+    if (writer === undefined)
+      throw new CastoreError("UNAVAILABLE", "Cannot write: the store is in use");
+    this.recovery ??= writer.recovery;
+    const encoders = new EncoderPool(
+      { indexFile: this.layout.index, compression: this.#options.compression },
+      Math.min(availableParallelism(), MAX_ENCODER_THREADS),
+    );
+    return { writer, encoders };
+  }
+
+  #startWriter(wait: boolean): Promise<Writer | undefined> {
+    const { purpose, packLimit, onWait } = this.#options;
+    return Writer.start(
+      { directory: this.layout.directory, purpose, packLimit, wait, onWait },
+      this.#closing.signal,
+    );
+  }
+
+  /** Whether the packs hold something that the index does not know, or the index cannot be used. */
+  #needsRecovery(): boolean {
+    let index: IndexReader | undefined;
+    try {
+      index = this.index();
+    } catch (error) {
+      if (CastoreError.is(error, "CORRUPT")) return true;
+      throw error;
+    }
+    if (index === undefined) return hasPacks(this.layout);
+    const indexed = new Map(index.packs().map((pack) => [pack.id, pack.length]));
+    return packSizes(this.layout).some(([id, size]) => size > (indexed.get(id) ?? 0));
+  }
+
+  /** Puts the store in order, unless another process is writing: then what is new is its work. */
+  async #recover(): Promise<void> {
+    const writer = await this.#startWriter(false);
+    if (writer === undefined) return;
+    this.recovery = writer.recovery;
+    await writer.close();
+    this.#index?.close();
+    this.#index = undefined;
+  }
+
+  #count(outcome: WriteOutcome): void {
+    for (const which of ["added", "known"] as const) {
+      this.counters[which].records += outcome[which].records;
+      this.counters[which].rawBytes += outcome[which].rawBytes;
+      this.counters[which].storedBytes += outcome[which].storedBytes;
+    }
+  }
+}
+
+/** Where the payloads are in shared memory: where they lie, or a copy. */
+function inSharedMemory(payloads: readonly Uint8Array[]): {
+  memory: SharedArrayBuffer;
+  offsets: number[];
+  lengths: number[];
+} {
+  const lengths = payloads.map((payload) => payload.byteLength);
+  const first = payloads[0]?.buffer;
+  if (first instanceof SharedArrayBuffer && payloads.every((payload) => payload.buffer === first)) {
+    return { memory: first, offsets: payloads.map((payload) => payload.byteOffset), lengths };
+  }
+  const bytes = lengths.reduce((sum, length) => sum + length, 0);
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes));
+  let end = 0;
+  const offsets = payloads.map((payload) => {
+    const start = end;
+    copy.set(payload, start);
+    end += payload.byteLength;
+    return start;
+  });
+  return { memory: copy.buffer, offsets, lengths };
+}
+
+function hasPacks(layout: StoreLayout): boolean {
+  return packSizes(layout).length > 0;
+}
+
+function packSizes(layout: StoreLayout): [number, number][] {
+  let names: string[];
+  try {
+    names = fs.readdirSync(layout.packs);
+  } catch (error) {
+    if (isNodeError(error, "ENOENT")) return [];
+    throw error;
+  }
+  return names
+    .filter((name) => name.endsWith(".pack"))
+    .map((name) => [Number.parseInt(name, 10), fs.statSync(`${layout.packs}/${name}`).size]);
+}
