@@ -48,15 +48,17 @@ export interface BlobService {
 
   /**
    * Stores all that `source` yields and returns its digest. Consumes `source` once and closes it on
-   * every path. When the promise fulfils, the blob is as durable as the implementation makes it;
+   * every path; each array is used up before the next is asked for, its memory may be reused then. When the promise fulfils, the blob is as durable as the implementation makes it;
    * when it rejects, nothing became visible as a blob. Storing what is there already is a no-op.
    */
-  put(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: CallOptions): Promise<B3Digest>;
+  put(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<B3Digest>;
 
   /**
    * Stores each of `blobs` and returns their digests in the same order: the form for many small
-   * blobs, one round trip and one commit. The arrays may be reused as soon as the call has returned
-   * its promise.
+   * blobs, one round trip and one commit. The arrays must stay as they are until the promise settles.
    */
   putMany(blobs: readonly Uint8Array[], options?: CallOptions): Promise<B3Digest[]>;
 

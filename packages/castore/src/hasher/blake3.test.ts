@@ -26,7 +26,8 @@ describe.each<[string, Blake3Backend]>([
     const expected = toHex(nobleBlake3(input));
     expect(toHex(backend.hash(input))).toBe(expected);
     const streaming = backend.create();
-    for (let offset = 0; offset < length; offset += 1000) streaming.update(input.subarray(offset, offset + 1000));
+    for (let offset = 0; offset < length; offset += 1000)
+      streaming.update(input.subarray(offset, offset + 1000));
     expect(toHex(streaming.digest())).toBe(expected);
   });
 
@@ -86,6 +87,8 @@ describe("blake3()", () => {
   ])("gives the known digest of %j", (text, expected) => {
     const bytes = new TextEncoder().encode(text);
     expect(blake3(bytes).toHex()).toBe(expected);
-    expect(createBlake3().update(bytes.subarray(0, 3)).update(bytes.subarray(3)).digest().toHex()).toBe(expected);
+    expect(
+      createBlake3().update(bytes.subarray(0, 3)).update(bytes.subarray(3)).digest().toHex(),
+    ).toBe(expected);
   });
 });
