@@ -1,0 +1,18 @@
+import type { B3Digest } from "../digest.js";
+import { CastoreError } from "../errors.js";
+import type { BlobService, CallOptions } from "./blob-service.js";
+
+/**
+ * Stores `bytes` as one blob and returns its digest. The array may be reused as soon as the call has
+ * returned its promise.
+ */
+export async function putBytes(
+  service: BlobService,
+  bytes: Uint8Array,
+  options: CallOptions = {},
+): Promise<B3Digest> {
+  const [digest] = await service.putMany([bytes], options);
+  if (digest === undefined)
+    throw new CastoreError("STORAGE", "Cannot store a blob: no digest came");
+  return digest;
+}

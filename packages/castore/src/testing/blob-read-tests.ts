@@ -1,0 +1,210 @@
+import { describe, expect, it } from "vitest";
+import type { BlobReader, ByteRange } from "../blobservice/blob-service.js";
+import { concatBytes } from "../bytes.js";
+import type { B3Digest } from "../digest.js";
+import { blake3 } from "../hasher/blake3.js";
+import type { BlobServiceUnderTest } from "./blob-service-suite.js";
+import { expectAbsent, expectSameBytes, readAll } from "./expectations.js";
+import { SeededRandom, seededBytes } from "./seeded-random.js";
+import { collect } from "./sources.js";
+
+const MULTI_CHUNK_BYTES = 5 * 1024 * 1024;
+
+/** @internal */
+export function blobReadTests(test: BlobServiceUnderTest): void {
+  const multiChunk = seededBytes(1, MULTI_CHUNK_BYTES);
+  const nowhere = blake3(seededBytes(2, 77));
+
+  async function open(bytes: Uint8Array): Promise<BlobReader> {
+    const digest = await test.service().put([bytes]);
+    const reader = await test.service().openRead(digest);
+    if (reader === undefined) expect.fail("A blob that was stored is not there");
+    return reader;
+  }
+
+  describe("a blob that is not stored", () => {
+    it("is absent, without an error", async () => {
+      await expectAbsent(test.service(), nowhere);
+      await test.service().put([seededBytes(3, 100)]);
+      await expectAbsent(test.service(), nowhere);
+    });
+  });
+
+  describe("hasMany()", () => {
+    it("answers in the order of the digests, each as often as it is asked for", async () => {
+      const [a, b] = await test.service().putMany([seededBytes(4, 10), seededBytes(5, 300_000)]);
+      const digests = [nowhere, a, b, a, nowhere, b] as B3Digest[];
+      const expected = [false, true, true, true, false, true];
+      expect(await test.service().hasMany(digests)).toEqual(expected);
+      expect(await test.service().hasMany([])).toEqual([]);
+    });
+  });
+
+  describe("openRead()", () => {
+    it.each([0, 1, 1000, 262_144, MULTI_CHUNK_BYTES])("knows a size of %s", async (size) => {
+      expect((await open(seededBytes(6, size))).size).toBe(size);
+    });
+
+    it("gives what a consumer may write to without a trace", async () => {
+      for (const bytes of [seededBytes(7, 1000), multiChunk]) {
+        const reader = await open(bytes);
+        for await (const chunk of reader.stream()) chunk.fill(0);
+        expectSameBytes(concatBytes(await collect(reader.stream())), bytes);
+      }
+    });
+
+    it("gives streams that do not disturb each other", async () => {
+      const reader = await open(multiChunk);
+      const offsets = [0, 1, 1_000_000, 262_143, MULTI_CHUNK_BYTES - 10];
+      const parts = await Promise.all(
+        offsets.map((offset) => collect(reader.stream({ offset, length: 2_000_000 }))),
+      );
+      for (const [i, offset] of offsets.entries()) {
+        const expected = multiChunk.subarray(offset, offset + 2_000_000);
+        expectSameBytes(concatBytes(parts[i] as Uint8Array[]), expected);
+      }
+    });
+
+    it("allows a stream to be left early", async () => {
+      const reader = await open(multiChunk);
+      for (let round = 0; round < 3; round++) {
+        for await (const chunk of reader.stream()) {
+          expectSameBytes(chunk, multiChunk.subarray(0, chunk.byteLength));
+          break;
+        }
+      }
+      expectSameBytes(concatBytes(await collect(reader.stream())), multiChunk);
+    });
+  });
+
+  describe("stream() of a range", () => {
+    /** Offsets around every place where an implementation may cut. */
+    async function borders(digest: B3Digest, size: number): Promise<number[]> {
+      const cuts = [0, size];
+      let end = 0;
+      for (const chunk of (await test.service().chunks(digest)) ?? []) {
+        end += chunk.size;
+        cuts.push(end);
+      }
+      const around = cuts.flatMap((cut) => [cut - 1, cut, cut + 1]);
+      return [...new Set(around)].filter((offset) => offset >= 0 && offset <= size);
+    }
+
+    it.each([0, 1, 2, 1000])("is right at all borders of %s bytes", async (size) => {
+      const bytes = seededBytes(8, size);
+      const digest = await test.service().put([bytes]);
+      for (const offset of await borders(digest, size)) {
+        for (const length of [undefined, 0, 1, 2, size, size + 1, Number.MAX_SAFE_INTEGER]) {
+          const range = length === undefined ? { offset } : { offset, length };
+          const expected = bytes.subarray(offset, offset + (length ?? size));
+          expectSameBytes(await readAll(test.service(), digest, range), expected);
+        }
+      }
+    });
+
+    it("is right at all borders of chunks", async () => {
+      const digest = await test.service().put([multiChunk]);
+      const reader = (await test.service().openRead(digest)) as BlobReader;
+      const offsets = await borders(digest, multiChunk.byteLength);
+      for (const offset of offsets) {
+        for (const length of [0, 1, 2, 600_000]) {
+          const actual = concatBytes(await collect(reader.stream({ offset, length })));
+          expectSameBytes(actual, multiChunk.subarray(offset, offset + length));
+        }
+      }
+      const last = { offset: multiChunk.byteLength - 1 };
+      expectSameBytes(await readAll(test.service(), digest, last), multiChunk.subarray(-1));
+    });
+
+    it("is right anywhere", async () => {
+      const reader = await open(multiChunk);
+      const random = new SeededRandom(9);
+      for (let i = 0; i < 40; i++) {
+        const offset = random.below(multiChunk.byteLength + 1);
+        const length = random.below(i % 2 === 0 ? 100 : 1_500_000);
+        const actual = concatBytes(await collect(reader.stream({ offset, length })));
+        expectSameBytes(actual, multiChunk.subarray(offset, offset + length));
+      }
+    });
+
+    it("may leave out either end", async () => {
+      const bytes = seededBytes(10, 1000);
+      const reader = await open(bytes);
+      expectSameBytes(concatBytes(await collect(reader.stream({}))), bytes);
+      const head = concatBytes(await collect(reader.stream({ length: 10 })));
+      expectSameBytes(head, bytes.subarray(0, 10));
+      const tail = concatBytes(await collect(reader.stream({ offset: 990 })));
+      expectSameBytes(tail, bytes.subarray(990));
+    });
+
+    const invalid: readonly ByteRange[] = [
+      { offset: 1001 },
+      { offset: 1001, length: 0 },
+      { offset: Number.MAX_SAFE_INTEGER },
+      { offset: -1 },
+      { offset: 0.5 },
+      { offset: Number.NaN },
+      { length: -1 },
+      { length: 1.5 },
+    ];
+    it.each(invalid)("refuses %o of 1000 bytes", async (range) => {
+      const reader = await open(seededBytes(11, 1000));
+      const read = async (): Promise<unknown> => collect(reader.stream(range));
+      await expect(read()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    });
+  });
+
+  describe("a call that is aborted", () => {
+    const reason = new Error("the user pressed a key");
+    const options = { signal: AbortSignal.abort(reason) };
+
+    it("rejects with the reason when it was before it began", async () => {
+      const digest = await test.service().put([multiChunk]);
+      const reader = (await test.service().openRead(digest)) as BlobReader;
+      const read = async (): Promise<unknown> => collect(reader.stream({}, options));
+      await expect(test.service().has(digest, options)).rejects.toBe(reason);
+      await expect(test.service().hasMany([digest], options)).rejects.toBe(reason);
+      await expect(test.service().openRead(digest, options)).rejects.toBe(reason);
+      await expect(test.service().chunks(digest, options)).rejects.toBe(reason);
+      await expect(read()).rejects.toBe(reason);
+    });
+
+    it("ends a stream in the middle", async () => {
+      const reader = await open(multiChunk);
+      const controller = new AbortController();
+      let length = 0;
+      const read = async (): Promise<void> => {
+        for await (const chunk of reader.stream({}, { signal: controller.signal })) {
+          length += chunk.byteLength;
+          controller.abort(reason);
+        }
+      };
+      await expect(read()).rejects.toBe(reason);
+      expect(length).toBeLessThan(multiChunk.byteLength);
+      expectSameBytes(concatBytes(await collect(reader.stream())), multiChunk);
+    });
+  });
+
+  describe("chunks()", () => {
+    it.each([0, 1, 1000])("tells nothing finer of %s bytes", async (size) => {
+      const digest = await test.service().put([seededBytes(12, size)]);
+      expect(await test.service().chunks(digest)).toEqual([]);
+    });
+
+    it("tells pieces that make up the blob and are blobs themselves", async () => {
+      const digest = await test.service().put([multiChunk]);
+      const chunks = await test.service().chunks(digest);
+      if (chunks === undefined) expect.fail("A blob that was stored is not there");
+      expect(chunks.length > 1).toBe(test.options.chunking === true);
+      let offset = 0;
+      for (const { digest: piece, size } of chunks) {
+        const expected = multiChunk.subarray(offset, offset + size);
+        expect(await test.service().has(piece)).toBe(true);
+        expectSameBytes(await readAll(test.service(), piece), expected);
+        offset += size;
+      }
+      if (chunks.length > 0) expect(offset).toBe(multiChunk.byteLength);
+      expect(chunks).not.toHaveLength(1);
+    });
+  });
+}
