@@ -1,10 +1,13 @@
 /**
- * Content-addressed file trees: BLAKE3 blobs and Merkle Directories, compatible with tvix-castore.
- * This entry runs anywhere: in Node, browsers and Deno. What needs a file system is in
- * `@tvix/castore/fs` and `@tvix/castore/local`.
+ * Content-addressed file trees: BLAKE3 blobs and Merkle directories.
+ *
+ * This entry runs wherever JavaScript runs, browsers included. What needs Node is apart: import from
+ * the file system is `@tvix/castore/fs`, the embedded store `@tvix/castore/local`; the suites that
+ * implementations of the services must pass are `@tvix/castore/testing`.
  *
  * @module
  */
+export { abortable } from "./blobservice/abortable.js";
 export type {
   BlobReader,
   BlobService,
@@ -12,9 +15,11 @@ export type {
   CallOptions,
   ChunkMeta,
 } from "./blobservice/blob-service.js";
+export { type ResolvedRange, resolveRange } from "./blobservice/byte-range.js";
 export { MemoryBlobService } from "./blobservice/memory.js";
 export { putBytes } from "./blobservice/put-bytes.js";
-export { readBlob } from "./blobservice/read-blob.js";
+export { type ReadBlobOptions, readBlob } from "./blobservice/read-blob.js";
+export { readSource } from "./blobservice/read-source.js";
 export {
   compareBytes,
   concatBytes,
@@ -61,6 +66,7 @@ export {
   equalNodes,
   type FileNode,
   fileNode,
+  MAX_NODE_SIZE,
   type Node,
   type SymlinkNode,
   symlinkNode,
@@ -79,7 +85,7 @@ export {
 } from "./path/component.js";
 export { Path } from "./path/path.js";
 export { descendTo, getChild } from "./traversal/descend-to.js";
-export { walkClosure } from "./traversal/walk.js";
+export { type GetDirectory, type WalkClosureOptions, walkClosure } from "./traversal/walk.js";
 export { type TreeEntry, walkTree } from "./traversal/walk-tree.js";
 export {
   type DecodeDirectoryOptions,
@@ -94,5 +100,6 @@ export {
   encodeNode,
   InvalidNodeError,
   type InvalidNodeReason,
+  MAX_NODE_BYTES,
   type NamedNode,
 } from "./wire/node-codec.js";
