@@ -39,10 +39,14 @@ describe("runPackageTests()", () => {
         it("passes", () => {});
         it.each([1, 2])("passes %d", () => {});
         it("fails", () => { expect(1).toBe(2); });
-        it("skips", (context) => { context.skip("no kernel"); });`,
+        it("skips", (context) => { context.skip("no kernel"); });
+        it.skip("hides", () => {});`,
     });
-    expect(formatTally(tally)).toBe("3 passed, 1 failed, 1 skipped");
-    expect(formatSkipped(tally)).toEqual(["skipped: a.test.ts > skips: no kernel"]);
+    expect(formatTally(tally)).toBe("3 passed, 1 failed, 2 skipped");
+    expect(formatSkipped(tally)).toEqual([
+      "skipped: p/a.test.ts > skips: no kernel",
+      expect.stringMatching(/^skipped: p\/a\.test\.ts > hides: NO REASON GIVEN/),
+    ]);
   });
 
   it.each([

@@ -29,7 +29,7 @@ export async function runPackageTests(
     const env = { [TALLY_FILE_VARIABLE]: file };
     const vitest = join(cwd, "node_modules/.bin/vitest");
     const { exitCode } = await runProgram(vitest, args, { cwd, env, output });
-    return countExit(await readTally(file), exitCode);
+    return inPackage(item, countExit(await readTally(file), exitCode));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -39,6 +39,15 @@ export async function runPackageTests(
 export function countExit(tally: Tally | undefined, exitCode: number): Tally {
   if (tally === undefined) return { ...EMPTY_TALLY, failed: 1 };
   return exitCode !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
+}
+
+/** Names of tests begin with a file of their package; the folder of the package makes them unique. */
+function inPackage(item: WorkspacePackage, tally: Tally): Tally {
+  const skipped = tally.skipped.map((test) => ({
+    ...test,
+    name: `${item.directory}/${test.name}`,
+  }));
+  return { ...tally, skipped };
 }
 
 async function readTally(file: string): Promise<Tally | undefined> {

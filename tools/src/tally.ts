@@ -34,6 +34,6 @@ export function formatTally(tally: Tally): string {
 /** One line per skipped test, with its reason. */
 export function formatSkipped(tally: Tally): string[] {
   return tally.skipped.map(
-    ({ name, reason }) => `skipped: ${name}${reason === undefined ? "" : `: ${reason}`}`,
+    ({ name, reason = "NO REASON GIVEN, see CONTRIBUTING.md" }) => `skipped: ${name}: ${reason}`,
   );
 }
