@@ -1,0 +1,28 @@
+import type { CallOptions } from "@tvix/castore";
+import type { PathInfo } from "../path-info.js";
+
+/** Knows store paths by their output hash, the digest in the path. */
+export interface PathInfoService {
+  /**
+   * What is known about the store path with that digest; `undefined` when nothing is. Absence is
+   * not an error.
+   *
+   * @param outputHash - 20 bytes
+   * @throws {@link StoreError} "INVALID_ARGUMENT" when it has another length, "CORRUPT" when what is
+   *   stored is damaged or belongs to another path
+   */
+  get(outputHash: Uint8Array, options?: CallOptions): Promise<PathInfo | undefined>;
+
+  /**
+   * Stores `pathInfo`, in place of what was known under the same digest. When the promise fulfils it
+   * is as durable as the implementation makes it.
+   *
+   * @returns what is stored now; a service may have added signatures
+   * @throws {@link StoreError} "MISSING_REFERENCE" when the root is not stored yet, where the
+   *   implementation checks that
+   */
+  put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo>;
+
+  /** All of them, in the byte order of the output hashes. Puts under way may be seen or not. */
+  list(options?: CallOptions): AsyncIterable<PathInfo>;
+}
