@@ -11,7 +11,13 @@ import { type AssembledDirectory, TreeAssembler } from "./tree-assembler.js";
 import { visitTreeEvents } from "./tree-events.js";
 
 /** Content that has been handed to the blob service and is not acknowledged yet, in bytes. */
-const MAX_UNACKNOWLEDGED_BYTES = 32 * 1024 * 1024;
+const MAX_UNACKNOWLEDGED_BYTES = 24 * 1024 * 1024;
+
+/**
+ * What a large file counts for among the unacknowledged bytes, whatever its size: a service holds a
+ * part of it at a time, and a few blocks of memory for it.
+ */
+const LARGE_FILE_BYTES = 4 * 1024 * 1024;
 
 /** Stat records that are gathered before they are written, in bytes. */
 const STAT_RECORD_BYTES = 1024 * 1024;
@@ -153,7 +159,7 @@ class Ingestion {
     const digest = this.#services.blobs.put(this.#pieces(batches, piecesEnded), this.#options);
     this.#await({
       events: new Uint8Array(0),
-      bytes: 0,
+      bytes: LARGE_FILE_BYTES,
       digests: digest.then((found) => [found]),
       large,
     });

@@ -27,14 +27,17 @@ export interface StatRecordEntry {
   /** One character a byte. */
   readonly name: string;
   readonly kind: EntryKind;
-  /** Encoded stat; empty for directories, which have a record of their own. */
-  readonly stat: Uint8Array;
+  /** Where its stat is in the record; none for directories, which have a record of their own. */
+  readonly statOffset: number;
 }
 
 /** A decoded record. */
 export interface StatRecord {
   readonly sizeRule: DirectorySizeRule;
-  readonly stat: Uint8Array;
+  /** The whole record, for {@link isSameStat}. */
+  readonly view: DataView;
+  /** Where the stat of the directory itself is. */
+  readonly statOffset: number;
   readonly node: Uint8Array;
   readonly entries: readonly StatRecordEntry[];
 }
@@ -52,16 +55,15 @@ export function encodeStat(stat: BigIntStats): Uint8Array {
   return bytes;
 }
 
-/** Whether the encoded stats are of the same, unchanged object. */
-export function isSameStat(stat: BigIntStats, encoded: Uint8Array): boolean {
-  const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+/** Whether the stat at `offset` of a record is of the same, unchanged object. */
+export function isSameStat(stat: BigIntStats, record: DataView, offset: number): boolean {
   return (
-    view.getBigInt64(36, true) === stat.ctimeNs &&
-    view.getBigInt64(28, true) === stat.mtimeNs &&
-    view.getBigUint64(16, true) === stat.size &&
-    view.getBigUint64(8, true) === stat.ino &&
-    view.getBigUint64(0, true) === stat.dev &&
-    view.getUint32(24, true) === Number(stat.mode)
+    record.getBigInt64(offset + 36, true) === stat.ctimeNs &&
+    record.getBigInt64(offset + 28, true) === stat.mtimeNs &&
+    record.getBigUint64(offset + 16, true) === stat.size &&
+    record.getBigUint64(offset + 8, true) === stat.ino &&
+    record.getBigUint64(offset, true) === stat.dev &&
+    record.getUint32(offset + 24, true) === Number(stat.mode)
   );
 }
 
@@ -145,7 +147,7 @@ export function decodeStatRecord(bytes: Uint8Array): StatRecord | undefined {
     entries.push({
       name: latin1(bytes, at + 1, nameEnd),
       kind,
-      stat: bytes.subarray(nameEnd + 1, end),
+      statOffset: nameEnd + 1,
     });
     at = end;
   }
@@ -153,7 +155,8 @@ export function decodeStatRecord(bytes: Uint8Array): StatRecord | undefined {
   return {
     sizeRule: bytes[1] === 1 ? "doubled" : "documented",
     node: bytes.subarray(4, nodeEnd),
-    stat: bytes.subarray(nodeEnd, nodeEnd + STAT_LENGTH),
+    view,
+    statOffset: nodeEnd,
     entries,
   };
 }

@@ -33,11 +33,11 @@ export async function scanUnchanged(
     const current = pending.pop() as RawPath;
     options.signal?.throwIfAborted();
     const record = await load(cache, current, sizeRule);
-    if (record === undefined || !matches(current, record.stat)) return undefined;
+    if (record === undefined || !matches(current, record, record.statOffset)) return undefined;
     for (const entry of record.entries) {
       const child = current === "/" ? `/${entry.name}` : `${current}/${entry.name}`;
       if (entry.kind === EntryKind.DIRECTORY) pending.push(child);
-      else if (!matches(child, entry.stat)) return undefined;
+      else if (!matches(child, record, entry.statOffset)) return undefined;
     }
     entries += 1 + record.entries.length;
     node ??= nodeOf(record);
@@ -56,7 +56,7 @@ async function load(
   return record?.sizeRule === sizeRule ? record : undefined;
 }
 
-function matches(path: RawPath, encoded: Uint8Array): boolean {
+function matches(path: RawPath, record: StatRecord, offset: number): boolean {
   let stat: fs.BigIntStats | undefined;
   try {
     stat = fs.lstatSync(toFsPath(path), { bigint: true, throwIfNoEntry: false });
@@ -64,7 +64,7 @@ function matches(path: RawPath, encoded: Uint8Array): boolean {
     // Whatever is the matter, reading the tree will tell.
     return false;
   }
-  return stat !== undefined && isSameStat(stat, encoded);
+  return stat !== undefined && isSameStat(stat, record.view, offset);
 }
 
 function nodeOf(record: StatRecord): Node | undefined {

@@ -7,6 +7,7 @@ import type {
 } from "../blobservice/blob-service.js";
 import { resolveRange } from "../blobservice/byte-range.js";
 import { readSource } from "../blobservice/read-source.js";
+import { copyBytes } from "../bytes.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
@@ -67,7 +68,8 @@ export class LocalBlobService implements BlobService {
       Promise.all(
         blobs
           .filter((blob) => blob.byteLength > SINGLE_CHUNK_BYTES)
-          .map((blob) => this.put([blob], options)),
+          // The caller may reuse its arrays once we have returned; `put` reads its source later.
+          .map((blob) => this.put([copyBytes(blob)], options)),
       ),
     ]);
     if (large.length === 0) return digests;

@@ -13,15 +13,15 @@ export class BlockPool {
     this.#blockBytes = blockBytes;
   }
 
-  /** A block with whatever it last held. */
-  take(): Uint8Array {
+  /** A block with whatever it last held; one of its own size when the usual is less than `minBytes`. */
+  take(minBytes = 0): Uint8Array {
+    if (minBytes > this.#blockBytes) return new Uint8Array(new SharedArrayBuffer(minBytes));
     return new Uint8Array(this.#idle.pop() ?? new SharedArrayBuffer(this.#blockBytes));
   }
 
   /** Takes back the block that `bytes` is a part of. */
-  give(bytes: Uint8Array): void {
-    const { buffer } = bytes;
-    if (buffer instanceof SharedArrayBuffer && this.#idle.length < MAX_IDLE_BLOCKS)
-      this.#idle.push(buffer);
+  give({ buffer }: Uint8Array): void {
+    const isOurs = buffer instanceof SharedArrayBuffer && buffer.byteLength === this.#blockBytes;
+    if (isOurs && this.#idle.length < MAX_IDLE_BLOCKS) this.#idle.push(buffer);
   }
 }

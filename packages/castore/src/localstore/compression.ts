@@ -4,7 +4,7 @@ import { CastoreError } from "../errors.js";
 
 /** Zstandard frames, one at a time. */
 export interface ZstdCodec {
-  /** One frame that states its content size. */
+  /** One frame that states its content size, in memory that the next call uses again. */
   compress(bytes: Uint8Array): Uint8Array;
   /** The content of one frame, which must be `rawLength` bytes: no more is ever allocated. */
   decompress(bytes: Uint8Array, rawLength: number): Uint8Array;
@@ -90,7 +90,7 @@ function addonZstd(): ZstdCodec | undefined {
       const bound = binding.compressBound(bytes.byteLength);
       if (scratch.byteLength < bound) scratch = new Uint8Array(bound);
       const length = compressor.compress2(scratch, bytes);
-      return scratch.slice(0, length);
+      return scratch.subarray(0, length);
     },
     decompress(bytes, rawLength) {
       const raw = new Uint8Array(rawLength);

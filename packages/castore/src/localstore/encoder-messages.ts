@@ -17,6 +17,8 @@ export interface EncodeRequest {
   readonly offsets: readonly number[];
   /** How long each payload is. */
   readonly lengths: readonly number[];
+  /** Where the records go: shared, with room for all of them. */
+  readonly output: Uint8Array;
 }
 
 /** Answers come in the order of the requests. */
@@ -25,8 +27,8 @@ export type EncodeReply =
       readonly type: "encoded";
       /** 32 bytes for each payload. */
       readonly digests: Uint8Array;
-      /** Whole records of those payloads that the index did not have. */
-      readonly records: Uint8Array;
+      /** Bytes in `output`: whole records of those payloads that the index did not have. */
+      readonly recordBytes: number;
       readonly known: { readonly records: number; readonly rawBytes: number };
     }
   | { readonly type: "failed"; readonly error: WireError };

@@ -1,13 +1,27 @@
 import { Worker } from "node:worker_threads";
+import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
 import { CastoreError } from "../errors.js";
 import { workerUrl } from "../threads/worker-url.js";
+import { BlockPool } from "./block-pool.js";
 import type { EncodeReply, EncodeRequest, EncoderThreadData } from "./encoder-messages.js";
+import { maxRecordLength } from "./record.js";
 import { fromWireError } from "./worker-error.js";
 
-export type Encoded = Extract<EncodeReply, { type: "encoded" }>;
+/** What became of the payloads of a request. */
+export interface Encoded {
+  /** 32 bytes for each payload. */
+  readonly digests: Uint8Array;
+  /** Whole records of those payloads that the index did not have, in shared memory. */
+  readonly records: Uint8Array;
+  /** Those that it had. */
+  readonly known: { readonly records: number; readonly rawBytes: number };
+  /** To be called when the records are not needed any more. */
+  release(): void;
+}
 
 interface Task {
-  readonly request: EncodeRequest;
+  readonly request: Omit<EncodeRequest, "output">;
+  output: Uint8Array | undefined;
   resolve(encoded: Encoded): void;
   reject(error: unknown): void;
 }
@@ -21,12 +35,16 @@ interface Encoder {
 /** Tasks that a thread holds: one at work and one behind it, so that it never waits for the next. */
 const TASKS_PER_THREAD = 2;
 
+/** Memory for the records of one request; the few requests that need more get memory of their own. */
+const OUTPUT_BYTES = CHUNK_BLOCK_BYTES + 256 * 1024;
+
 /** Threads that encode; started one by one, as more than one has work waiting. */
 export class EncoderPool {
   readonly #data: EncoderThreadData;
   readonly #maxThreads: number;
   readonly #encoders: Encoder[] = [];
   readonly #waiting: Task[] = [];
+  readonly #outputs = new BlockPool(OUTPUT_BYTES);
   #closed = false;
 
   constructor(data: EncoderThreadData, maxThreads: number) {
@@ -35,11 +53,12 @@ export class EncoderPool {
   }
 
   /** `request.memory` must stay as it is until the promise settles. */
-  encode(request: EncodeRequest): Promise<Encoded> {
-    if (this.#closed)
+  encode(request: Omit<EncodeRequest, "output">): Promise<Encoded> {
+    if (this.#closed) {
       return Promise.reject(new CastoreError("STORAGE", "Cannot write: the store is closed"));
+    }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject });
+      this.#waiting.push({ request, output: undefined, resolve, reject });
       this.#dispatch();
     });
   }
@@ -54,9 +73,13 @@ export class EncoderPool {
       const encoder = this.#free(1) ?? this.#start() ?? this.#free(TASKS_PER_THREAD);
       if (encoder === undefined) return;
       const task = this.#waiting.shift() as Task;
+      const output = this.#outputs.take(
+        task.request.lengths.reduce((sum, length) => sum + maxRecordLength(length), 0),
+      );
+      task.output = output;
       encoder.tasks.push(task);
       encoder.worker.ref();
-      encoder.worker.postMessage(task.request);
+      encoder.worker.postMessage({ ...task.request, output } satisfies EncodeRequest);
     }
   }
 
@@ -84,9 +107,19 @@ export class EncoderPool {
     const task = encoder.tasks.shift();
     // An idle thread does not keep the process alive.
     if (encoder.tasks.length === 0) encoder.worker.unref();
-    if (reply.type === "encoded") task?.resolve(reply);
-    else task?.reject(fromWireError(reply.error));
+    if (task?.output !== undefined) this.#resolve(task, task.output, reply);
     this.#dispatch();
+  }
+
+  #resolve(task: Task, output: Uint8Array, reply: EncodeReply): void {
+    const release = () => this.#outputs.give(output);
+    if (reply.type === "failed") {
+      release();
+      task.reject(fromWireError(reply.error));
+    } else {
+      const { digests, known } = reply;
+      task.resolve({ digests, records: output.subarray(0, reply.recordBytes), known, release });
+    }
   }
 
   #lose(encoder: Encoder, error: unknown): void {

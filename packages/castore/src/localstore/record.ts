@@ -14,23 +14,29 @@ import {
   writeRecordHeader,
 } from "./pack-format.js";
 
+/** Most bytes that the record of a payload takes. */
+export function maxRecordLength(rawLength: number): number {
+  return RECORD_HEADER_LENGTH + rawLength;
+}
+
 /**
- * Makes a whole record, ready to be appended to a pack.
+ * Writes a whole record to `target` at `offset`, where there must be room for
+ * {@link maxRecordLength}.
  *
  * @param key - at most 32 bytes; padded with zeros
  * @param zstd - compresses the payload with it where that pays; raw without
+ * @returns where the record ends
  */
-export function encodeRecord(
-  kind: RecordKind,
-  key: Uint8Array,
-  raw: Uint8Array,
+export function writeRecord(
+  target: Uint8Array,
+  offset: number,
+  { kind, key, raw }: { kind: RecordKind; key: Uint8Array; raw: Uint8Array },
   zstd?: ZstdCodec,
-): Uint8Array {
+): number {
   const compressed = zstd && compressIfSmaller(zstd, raw);
   const stored = compressed ?? raw;
-  const record = new Uint8Array(RECORD_HEADER_LENGTH + stored.byteLength);
-  record.set(stored, RECORD_HEADER_LENGTH);
-  writeRecordHeader(record, 0, {
+  target.set(stored, offset + RECORD_HEADER_LENGTH);
+  writeRecordHeader(target, offset, {
     kind,
     codec: compressed === undefined ? RecordCodec.RAW : RecordCodec.ZSTD,
     storedLength: stored.byteLength,
@@ -38,7 +44,18 @@ export function encodeRecord(
     key: paddedKey(key),
     payloadCheck: payloadCheck(kind, stored),
   });
-  return record;
+  return offset + RECORD_HEADER_LENGTH + stored.byteLength;
+}
+
+/** {@link writeRecord} in memory of its own. */
+export function encodeRecord(
+  kind: RecordKind,
+  key: Uint8Array,
+  raw: Uint8Array,
+  zstd?: ZstdCodec,
+): Uint8Array<ArrayBuffer> {
+  const record = new Uint8Array(maxRecordLength(raw.byteLength));
+  return record.slice(0, writeRecord(record, 0, { kind, key, raw }, zstd));
 }
 
 /** `key` with zeros up to the length of a record's key. */

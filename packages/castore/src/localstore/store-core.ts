@@ -5,7 +5,7 @@ import { B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { BlockPool } from "./block-pool.js";
 import { loadZstd, type ZstdCodec } from "./compression.js";
-import { type Encoded, EncoderPool } from "./encoder-pool.js";
+import { EncoderPool } from "./encoder-pool.js";
 import { IndexReader } from "./index-database.js";
 import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layout.js";
 import type { RecordKind } from "./pack-format.js";
@@ -16,8 +16,8 @@ import type { RecoveryReport } from "./write-session.js";
 import { Writer } from "./writer.js";
 import type { LockHolder } from "./writer-lock.js";
 
-/** Most threads that hash and compress. */
-const MAX_ENCODER_THREADS = 8;
+/** Most threads that hash and compress: with more, reading and the SHA-256 of the NAR set the pace. */
+const MAX_ENCODER_THREADS = 4;
 
 /** See `LocalStoreOptions`. */
 export interface CoreOptions {
@@ -100,14 +100,18 @@ export class StoreCore {
    */
   async store(kind: RecordKind, payloads: readonly Uint8Array[]): Promise<B3Digest[]> {
     const { writer, encoders } = await this.#forWriting();
-    const encoded: Encoded = await encoders.encode({ kind, ...inSharedMemory(payloads) });
+    const encoded = await encoders.encode({ kind, ...inSharedMemory(payloads) });
     this.counters.known.records += encoded.known.records;
     this.counters.known.rawBytes += encoded.known.rawBytes;
-    if (encoded.records.byteLength > 0)
-      this.#count(await writer.write({ records: encoded.records }));
-    return payloads.map((_, i) =>
-      B3Digest.fromBytes(encoded.digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
-    );
+    try {
+      const { records, digests } = encoded;
+      if (records.byteLength > 0) this.#count(await writer.write({ records }));
+      return payloads.map((_, i) =>
+        B3Digest.fromBytes(digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
+      );
+    } finally {
+      encoded.release();
+    }
   }
 
   /** Stores one record under a key that is not the digest of its payload. */

@@ -60,8 +60,8 @@ export class Writer {
   }
 
   /**
-   * Writes a job; durable when the promise fulfils. The memory of `job.records` goes to the writer
-   * and is gone for the caller.
+   * Writes a job; durable when the promise fulfils. Shared memory must stay as it is until the promise
+   * settles; other memory goes to the writer and may be gone for the caller.
    */
   write(job: WriteJob): Promise<WriteOutcome> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
