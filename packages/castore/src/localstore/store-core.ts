@@ -99,8 +99,10 @@ export class StoreCore {
    * @returns the digest of each, once all are durable
    */
   async store(kind: RecordKind, payloads: readonly Uint8Array[]): Promise<B3Digest[]> {
+    // Before anything is awaited: the caller may reuse its arrays once we have returned.
+    const batch = inSharedMemory(payloads);
     const { writer, encoders } = await this.#forWriting();
-    const encoded = await encoders.encode({ kind, ...inSharedMemory(payloads) });
+    const encoded = await encoders.encode({ kind, ...batch });
     this.counters.known.records += encoded.known.records;
     this.counters.known.rawBytes += encoded.known.rawBytes;
     try {
