@@ -1,4 +1,6 @@
+import fs from "node:fs";
 import path from "node:path";
+import { ImportError, importError } from "./import-error.js";
 
 /**
  * Paths while a tree is walked: strings with one character a byte. Names are bytes and need not be
@@ -10,11 +12,27 @@ export type RawPath = string;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is meant
 const ASCII = /^[\x00-\x7f]*$/;
 
-/** The absolute form of a path that was given as text or bytes. */
+/**
+ * The absolute form of a path that was given as text or bytes. Without trailing slashes: a link is
+ * itself, however its path ends. `..` takes away the name before it, also where that is a link.
+ *
+ * @throws {@link ImportError} for an empty path, which the system does not know either, and for one
+ *   with a NUL byte
+ */
 export function toRawPath(given: string | Uint8Array): RawPath {
   const raw = Buffer.from(given as Uint8Array).toString("latin1");
-  const cwd = Buffer.from(process.cwd()).toString("latin1");
-  return path.resolve(cwd, raw);
+  if (raw === "") throw ImportError.at("not-found", raw, "the path is empty");
+  if (raw.includes("\0")) throw ImportError.at("invalid", raw, "the path has a NUL byte");
+  return raw.startsWith("/") ? path.resolve(raw) : path.resolve(currentDirectory(raw), raw);
+}
+
+/** Unlike `process.cwd()` right for names that are not UTF-8. */
+function currentDirectory(given: RawPath): RawPath {
+  try {
+    return fs.realpathSync.native(".", "latin1");
+  } catch (error) {
+    throw importError(error, given);
+  }
 }
 
 /** What to hand to `node:fs`. */
