@@ -1,3 +1,4 @@
+import { getSystemErrorMap } from "node:util";
 import { escapeBytes } from "../bytes.js";
 import { CastoreError, type CastoreErrorCode } from "../errors.js";
 
@@ -80,11 +81,19 @@ function describe(code: string, cause: unknown): [ImportErrorReason, string] {
     case "EACCES":
     case "EPERM":
       return ["access-denied", "permission denied"];
-    case "ELOOP":
-      return ["changed", "it became a symbolic link while it was read"];
+    case "EISDIR":
+      return ["changed", "it became a directory while it was read"];
     case "ENXIO":
       return ["unsupported-type", "it is a socket or a device"];
     default:
-      return ["io", cause instanceof Error ? cause.message : String(cause)];
+      return ["io", describeOther(code, cause)];
   }
+}
+
+/** What the system says, without the path that Node adds: it may hold anything. */
+function describeOther(code: string, cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const errno = "errno" in cause ? Number(cause.errno) : 0;
+  const known = getSystemErrorMap().get(errno);
+  return known === undefined ? cause.message : `${known[1]} (${code})`;
 }

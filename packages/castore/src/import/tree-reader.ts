@@ -264,6 +264,9 @@ function openFile(path: RawPath): number {
   try {
     return fs.openSync(toFsPath(path), OPEN_FLAGS);
   } catch (error) {
+    // What O_NOFOLLOW says of a link, which was something else when its directory was read.
+    if (error instanceof Error && "code" in error && error.code === "ELOOP")
+      throw ImportError.at("changed", path, "it became a symbolic link while it was read");
     throw importError(error, path);
   }
 }
