@@ -7,7 +7,8 @@ import { CastoreError, type CastoreErrorCode } from "../errors.js";
  *
  * - `not-found`: it is not there.
  * - `unsupported-type`: a socket, fifo or device.
- * - `changed`: it changed while it was read, twice in a row.
+ * - `changed`: it was changed, replaced or removed while it was read. A small file is read again
+ *   first; a large one is not, since its beginning is on its way already.
  * - `access-denied`: the system refuses to read it.
  * - `invalid`: its name or target breaks a rule of the format.
  * - `io`: reading failed.
@@ -58,9 +59,18 @@ export class ImportError extends CastoreError {
     return new ImportError(reason, escaped, `Cannot import "${escaped}": ${what}`, options);
   }
 
-  /** An error that came from another thread, where it was made by {@link at}. */
-  static restore(reason: ImportErrorReason, path: string, message: string): ImportError {
-    return new ImportError(reason, path, message);
+  /**
+   * An error of which the parts are known: from another thread, where it was made by {@link at}.
+   *
+   * @param path - escaped already
+   */
+  static restore(
+    reason: ImportErrorReason,
+    path: string,
+    message: string,
+    options?: ErrorOptions,
+  ): ImportError {
+    return new ImportError(reason, path, message, options);
   }
 }
 
@@ -84,7 +94,8 @@ function describe(code: string, cause: unknown): [ImportErrorReason, string] {
     case "EISDIR":
       return ["changed", "it became a directory while it was read"];
     case "ENXIO":
-      return ["unsupported-type", "it is a socket or a device"];
+    case "ESPIPE":
+      return ["unsupported-type", "it is a socket, a fifo or a device"];
     default:
       return ["io", describeOther(code, cause)];
   }

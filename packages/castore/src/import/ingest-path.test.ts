@@ -12,6 +12,7 @@ import {
   type FileTree,
   file,
   fileTrees,
+  patternBytes,
   symlink,
   writeFileTree,
 } from "../testing/file-trees.js";
@@ -99,7 +100,7 @@ describe("ingestPath() of a root", () => {
   it.each([1, SMALL_FILE_BYTES, SMALL_FILE_BYTES + 1, 3 * BATCH_BYTES, 3 * BATCH_BYTES + 1])(
     "takes a file of %i bytes",
     async (size) => {
-      const { node } = await expectTreeImport(file(seededBytes(1, size), 0o755));
+      const { node } = await expectTreeImport(file(patternBytes(size), 0o755));
       expect(node).toMatchObject({ type: "file", size: BigInt(size), executable: true });
     },
   );
@@ -278,7 +279,7 @@ describe("ingestPath() and shapes", () => {
 
   it("takes a sparse file", async () => {
     const fd = fs.openSync(scratch("sparse"), "w");
-    fs.ftruncateSync(fd, 5 * BATCH_BYTES);
+    fs.ftruncateSync(fd, 3 * BATCH_BYTES);
     fs.writeSync(fd, "middle", 2 * BATCH_BYTES - 3);
     fs.closeSync(fd);
     await expectImport(scratch("sparse"));
@@ -306,9 +307,10 @@ describe("ingestPath() and sizes", () => {
     async (more) => {
       const filling = BATCH_BYTES - SMALL_FILE_BYTES;
       const entries: Record<string, FileTree> = { z: file("next") };
-      for (let i = 0; i < 8; i++) {
-        const size = i < 7 ? filling / 8 : filling / 8 + more;
-        entries[`f${i}`] = file(seededBytes(i, size));
+      for (let left = filling + more, i = 0; left > 0; i++) {
+        const content = patternBytes(Math.min(left, SMALL_FILE_BYTES - 1));
+        entries[`f${String(i).padStart(3, "0")}`] = file(content);
+        left -= content.byteLength;
       }
       entries["g"] = file(seededBytes(9, SMALL_FILE_BYTES));
       await expectTreeImport(directory(entries));
@@ -319,7 +321,7 @@ describe("ingestPath() and sizes", () => {
     await expectTreeImport(
       directory({
         a: file("before"),
-        b: file(seededBytes(1, 2 * BATCH_BYTES + more)),
+        b: file(patternBytes(2 * BATCH_BYTES + more)),
         c: file("after"),
       }),
     );
@@ -339,13 +341,11 @@ describe("ingestPath() and sizes", () => {
   });
 
   it("takes one with content of more than all batches that may be ahead", async () => {
-    const content = Buffer.alloc(26 * BATCH_BYTES, "eleven byte");
+    const content = patternBytes(28 * 1024 * 1024);
     const entries = Object.fromEntries(
-      Array.from({ length: 26 }, (_, i) => [`f${i}`, file(content.subarray(0, 2000 + i))]),
+      Array.from({ length: 26 }, (_, i) => [`f${i}`, file(content.subarray(i, SMALL_FILE_BYTES))]),
     );
-    await expectTreeImport(
-      directory({ a: file(content), b: directory(entries), c: file(content.subarray(7)) }),
-    );
+    await expectTreeImport(directory({ a: file(content), b: directory(entries) }));
   });
 });
 
@@ -358,8 +358,8 @@ describe("ingestPath() into a local store", () => {
         small: file("small"),
         same: file("small", 0o755),
         "no text": file(Uint8Array.of(0, 255)),
-        large: file(seededBytes(1, 3 * BATCH_BYTES)),
-        "large again": file(seededBytes(1, 3 * BATCH_BYTES)),
+        large: file(patternBytes(3 * BATCH_BYTES)),
+        "large again": file(patternBytes(3 * BATCH_BYTES)),
         d: directory({
           l: symlink("../small"),
           "\xff": file(seededBytes(2, SMALL_FILE_BYTES + 1)),

@@ -21,7 +21,8 @@ export async function* readInThread(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LentBatch, void, undefined> {
   signal?.throwIfAborted();
-  const workerData: ReaderThreadData = { path, batches: BATCHES_AHEAD };
+  const nowNs = BigInt(Date.now()) * 1_000_000n;
+  const workerData: ReaderThreadData = { path, nowNs, batches: BATCHES_AHEAD };
   const worker = new Worker(workerUrl("reader-thread", import.meta.url), { workerData });
   const inbox = new Inbox();
   const onAbort = () => inbox.fail(signal?.reason);
@@ -49,10 +50,11 @@ export async function* readInThread(
   }
 }
 
-function readerError(message: Extract<FromReader, { type: "failed" }>): Error {
-  if (message.reason === undefined)
-    return new CastoreError("STORAGE", `Cannot import: ${message.message}`);
-  return ImportError.restore(message.reason, message.path, message.message);
+function readerError(failure: Extract<FromReader, { type: "failed" }>): Error {
+  const { reason, path, message, cause } = failure;
+  if (reason === undefined)
+    return new CastoreError("STORAGE", `Cannot import: ${message}`, { cause });
+  return ImportError.restore(reason, path, message, { cause });
 }
 
 /** Messages that wait to be taken: the reader's memory bounds how many there can be. */

@@ -4,6 +4,8 @@ import type { TreeBatch } from "./tree-reader.js";
 /** What the reader's thread is started with. */
 export interface ReaderThreadData {
   readonly path: string;
+  /** The time before reading began, in nanoseconds since 1970. */
+  readonly nowNs: bigint;
   /** Batches that may be under way at once. */
   readonly batches: number;
 }
@@ -20,4 +22,5 @@ export type FromReader =
       /** Absent for errors that are not an `ImportError`. */
       readonly reason: ImportErrorReason | undefined;
       readonly path: string;
+      readonly cause: unknown;
     };

@@ -5,7 +5,7 @@ import { ImportError } from "./import-error.js";
 import type { FromReader, ReaderThreadData, ToReader } from "./reader-messages.js";
 import { BATCH_BYTES, readTree } from "./tree-reader.js";
 
-const { path, batches } = workerData as ReaderThreadData;
+const { path, nowNs, batches } = workerData as ReaderThreadData;
 const port = parentPort;
 if (port === null) throw new TypeError("reader-thread must run as a worker");
 
@@ -25,7 +25,7 @@ function post(message: FromReader, transfer: ArrayBuffer[] = []): void {
 }
 
 try {
-  for (const batch of readTree(path, takeMemory)) {
+  for (const batch of readTree(path, takeMemory, nowNs)) {
     post({ type: "batch", batch }, [batch.events.buffer]);
     while (free.length === 0 && allocated >= batches) await once(port, "message");
   }
@@ -38,6 +38,7 @@ try {
     message,
     reason: isOurs ? error.reason : undefined,
     path: isOurs ? error.path : "",
+    cause: isOurs ? error.cause : error,
   });
 }
 port.close();

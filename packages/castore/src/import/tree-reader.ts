@@ -1,4 +1,6 @@
 import fs, { type BigIntStats } from "node:fs";
+import { MAX_DIRECTORY_ENTRIES } from "../nodes/directory.js";
+import { MAX_SYMLINK_TARGET_LENGTH } from "../nodes/symlink-target.js";
 import { MAX_NAME_LENGTH } from "../path/component.js";
 import { ImportError, importError } from "./import-error.js";
 import { type RawPath, toFsPath } from "./raw-path.js";
@@ -32,9 +34,16 @@ export type TakeMemory = () => Uint8Array;
 
 interface OpenDirectory {
   readonly path: RawPath;
-  readonly names: readonly fs.Dirent[];
+  readonly stat: BigIntStats;
+  readonly names: readonly Listed[];
   readonly record: StatRecordBuilder;
   next: number;
+}
+
+/** A name in a directory; its type may not be known, and is none then. */
+interface Listed extends FileType {
+  /** One character a byte. */
+  readonly name: string;
 }
 
 const OPEN_FLAGS =
@@ -53,39 +62,49 @@ type Remember = (kind: EntryKind, stat: BigIntStats) => void;
  * Reads the tree at `path`: depth first, names in byte order, links never followed, the one given as
  * the root neither. Crosses mount points.
  *
+ * @param nowNs - the time before reading began, in nanoseconds since 1970: time stamps from long
+ *   before it are trusted
  * @throws {@link ImportError}
  */
 export function readTree(
   path: RawPath,
   takeMemory: TakeMemory,
+  nowNs: bigint,
 ): Generator<TreeBatch, void, undefined> {
-  return new TreeReader(takeMemory).read(path);
+  return new TreeReader(takeMemory, nowNs).read(path);
 }
 
 class TreeReader {
   readonly #takeMemory: TakeMemory;
   readonly #events = new TreeEventWriter();
-  readonly #nowNs = BigInt(Date.now()) * 1_000_000n;
+  readonly #nowNs: bigint;
   readonly #stack: OpenDirectory[] = [];
   #memory: Uint8Array | undefined;
   #filled = 0;
 
-  constructor(takeMemory: TakeMemory) {
+  constructor(takeMemory: TakeMemory, nowNs: bigint) {
     this.#takeMemory = takeMemory;
+    this.#nowNs = nowNs;
   }
 
   *read(root: RawPath): Generator<TreeBatch, void, undefined> {
     const stat = lstat(root);
+    try {
+      yield* this.#tree(root, stat);
+    } catch (error) {
+      throw vanished(error);
+    }
+  }
+
+  *#tree(root: RawPath, stat: BigIntStats): Generator<TreeBatch, void, undefined> {
     let large: OpenFile | undefined;
     if (stat.isDirectory()) this.#enter(root, stat);
     else large = this.#leaf(root, stat, () => {});
     if (large !== undefined) yield* this.#largeFile(large);
     for (let top = this.#stack.at(-1); top !== undefined; top = this.#stack.at(-1)) {
       const entry = top.names[top.next++];
-      if (entry === undefined) {
-        this.#events.endDirectory(top.record.build());
-        this.#stack.pop();
-      } else {
+      if (entry === undefined) this.#leave(top);
+      else {
         large = this.#entry(top, entry);
         if (large !== undefined) yield* this.#largeFile(large);
       }
@@ -95,7 +114,7 @@ class TreeReader {
   }
 
   /** @returns a file that is too large for a batch */
-  #entry(parent: OpenDirectory, entry: fs.Dirent): OpenFile | undefined {
+  #entry(parent: OpenDirectory, entry: Listed): OpenFile | undefined {
     const { name } = entry;
     const path = parent.path === "/" ? `/${name}` : `${parent.path}/${name}`;
     if (name.length > MAX_NAME_LENGTH)
@@ -110,20 +129,25 @@ class TreeReader {
     return undefined;
   }
 
-  #enter(path: RawPath, stat: BigIntStats): void {
-    let names: fs.Dirent[];
-    try {
-      names = fs.readdirSync(toFsPath(path), { withFileTypes: true, encoding: "latin1" });
-    } catch (error) {
-      throw importError(error, path);
-    }
-    const after = lstat(path);
-    if (after.ino !== stat.ino || after.dev !== stat.dev || !after.isDirectory()) {
-      throw ImportError.at("changed", path, "the directory was replaced while it was read");
+  #enter(path: RawPath, before: BigIntStats): void {
+    const names = list(path);
+    const stat = lstat(path);
+    checkSameDirectory(path, before, stat);
+    if (names.length > MAX_DIRECTORY_ENTRIES) {
+      const what = `it has ${names.length} entries, more than ${MAX_DIRECTORY_ENTRIES}`;
+      throw ImportError.at("invalid", path, what);
     }
     names.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.#events.beginDirectory();
-    this.#stack.push({ path, names, record: new StatRecordBuilder(after, this.#nowNs), next: 0 });
+    const record = new StatRecordBuilder(stat, this.#nowNs);
+    this.#stack.push({ path, stat, names, record, next: 0 });
+  }
+
+  #leave({ path, stat, record }: OpenDirectory): void {
+    // What is in it was found by its path: this path must have been that of one directory all along.
+    checkSameDirectory(path, stat, lstat(path));
+    this.#events.endDirectory(record.build());
+    this.#stack.pop();
   }
 
   #leaf(path: RawPath, type: FileType, remember: Remember): OpenFile | undefined {
@@ -244,6 +268,40 @@ function isUnchanged(before: BigIntStats, after: BigIntStats): boolean {
   );
 }
 
+function checkSameDirectory(path: RawPath, before: BigIntStats, after: BigIntStats): void {
+  if (after.ino !== before.ino || after.dev !== before.dev || !after.isDirectory())
+    throw ImportError.at("changed", path, "the directory was replaced while it was read");
+}
+
+/** What is gone after the root was found was there before. */
+function vanished(error: unknown): unknown {
+  if (!(error instanceof ImportError) || error.reason !== "not-found") return error;
+  const message = `Cannot import "${error.path}": it vanished while the tree was read`;
+  return ImportError.restore("changed", error.path, message, { cause: error });
+}
+
+/** The names in a directory, in any order. */
+function list(path: RawPath): Listed[] {
+  const at = toFsPath(path);
+  try {
+    return fs.readdirSync(at, { withFileTypes: true, encoding: "latin1" });
+  } catch {
+    // Where the file system does not say types, Node looks for them itself, and does not find names
+    // that are not ASCII. Any other error comes again.
+    return listWithoutTypes(path, at);
+  }
+}
+
+function listWithoutTypes(path: RawPath, at: string | Buffer): Listed[] {
+  try {
+    const names = fs.readdirSync(at, { encoding: "latin1" });
+    const no = () => false;
+    return names.map((name) => ({ name, isFile: no, isDirectory: no, isSymbolicLink: no }));
+  } catch (error) {
+    throw importError(error, path);
+  }
+}
+
 function lstat(path: RawPath): BigIntStats {
   try {
     return fs.lstatSync(toFsPath(path), { bigint: true });
@@ -253,11 +311,16 @@ function lstat(path: RawPath): BigIntStats {
 }
 
 function readLink(path: RawPath): string {
+  let target: string;
   try {
-    return fs.readlinkSync(toFsPath(path), "latin1");
+    target = fs.readlinkSync(toFsPath(path), "latin1");
   } catch (error) {
     throw importError(error, path);
   }
+  // The system's own rule, which not every file system keeps to.
+  if (target === "" || target.length > MAX_SYMLINK_TARGET_LENGTH || target.includes("\0"))
+    throw ImportError.at("invalid", path, "its target is empty, too long, or has a NUL byte");
+  return target;
 }
 
 function openFile(path: RawPath): number {

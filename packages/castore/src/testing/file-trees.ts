@@ -44,6 +44,11 @@ export function writeFileTree(path: string, tree: FileTree): void {
   }
 }
 
+/** So many bytes, quickly; no part of a length that is usual for buffers comes again at once. */
+export function patternBytes(length: number): Uint8Array {
+  return new Uint8Array(Buffer.alloc(length, "eleven byte"));
+}
+
 /** Small trees of all shapes, with any names; file contents up to `maxContent` bytes. */
 export function fileTrees(maxContent = 64): fc.Arbitrary<FileTree> {
   const leaf = fc.oneof(
