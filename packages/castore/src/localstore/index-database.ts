@@ -1,6 +1,12 @@
 import Database from "better-sqlite3";
 import { CastoreError } from "../errors.js";
-import type { RecordCodec, RecordHeader, RecordKind } from "./pack-format.js";
+import {
+  PACK_HEADER_LENGTH,
+  RECORD_HEADER_LENGTH,
+  type RecordCodec,
+  type RecordHeader,
+  type RecordKind,
+} from "./pack-format.js";
 
 /** Version of the schema below, kept in SQLite's `user_version`. */
 const SCHEMA_VERSION = 1;
@@ -211,7 +217,11 @@ export class IndexWriter {
     const columns =
       "into record (kind, key, pack, offset, stored, raw, codec) values (?, ?, ?, ?, ?, ?, ?)";
     this.#insert = this.#database.prepare(`insert or ignore ${columns}`);
-    this.#replace = this.#database.prepare(`insert or replace ${columns}`);
+    this.#replace = this.#database.prepare(
+      `insert ${columns} on conflict (kind, key) do update set pack = excluded.pack,
+        offset = excluded.offset, stored = excluded.stored, raw = excluded.raw, codec = excluded.codec
+        where (excluded.pack, excluded.offset) > (record.pack, record.offset)`,
+    );
     this.#exists = this.#database
       .prepare<[number, Uint8Array], number>("select 1 from record where kind = ? and key = ?")
       .pluck();
@@ -249,7 +259,7 @@ export class IndexWriter {
     );
   }
 
-  /** Puts the record in the place of one that is there. */
+  /** Puts the record in the place of one that was written before it. */
   replace(header: RecordHeader, pack: number, offset: number): void {
     this.#replace.run(
       header.kind,
@@ -260,6 +270,20 @@ export class IndexWriter {
       header.rawLength,
       header.codec,
     );
+  }
+
+  /**
+   * Drops the records of a pack that do not end before `size`.
+   *
+   * @returns where the last of the others ends
+   */
+  forgetBehind(pack: number, size: number): number {
+    const end = `offset + ${RECORD_HEADER_LENGTH} + stored`;
+    this.#database.prepare(`delete from record where pack = ? and ${end} > ?`).run(pack, size);
+    const last = this.#database.prepare<[number], number | null>(
+      `select max(${end}) from record where pack = ?`,
+    );
+    return last.pluck().get(pack) ?? PACK_HEADER_LENGTH;
   }
 
   savePack(pack: IndexedPack): void {

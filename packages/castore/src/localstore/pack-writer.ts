@@ -1,6 +1,6 @@
 import { toLatin1 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
-import type { IndexedPack, IndexWriter } from "./index-database.js";
+import { databaseError, type IndexedPack, type IndexWriter } from "./index-database.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   encodePackHeader,
@@ -73,7 +73,7 @@ export class PackWriter {
    * Writes a group of jobs with one flush and one commit. When it returns, all of them are durable
    * and visible to readers; when it throws, none of them counts as written.
    *
-   * @throws {@link CastoreError} "STORAGE"
+   * @throws {@link CastoreError} "STORAGE", or "CORRUPT" when the index is damaged
    */
   write(jobs: readonly WriteJob[]): WriteOutcome[] {
     if (this.#failure !== undefined) throw this.#failure;
@@ -241,6 +241,5 @@ function count(total: RecordCount, header: RecordHeader): void {
 
 function storageError(cause: unknown): unknown {
   if (CastoreError.is(cause) || cause instanceof TypeError) return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new CastoreError("STORAGE", `Cannot write to the store: ${text}`, { cause });
+  return databaseError(cause, "Cannot write to the store");
 }

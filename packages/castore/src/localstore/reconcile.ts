@@ -20,7 +20,8 @@ export interface RecoveryEvent {
    * - `tail-indexed`: whole records behind what the index knew were added to it.
    * - `tail-cut`: an incomplete record at the end of a pack was cut off: a write that had not ended.
    * - `damaged`: bytes inside a pack are not sound records; they are left alone and not indexed.
-   * - `pack-short`: a pack is shorter than the index says; nothing is appended to it any more.
+   * - `pack-short`: a pack is gone or shorter than the index says: what it lost is forgotten, and
+   *   nothing is appended to it any more.
    */
   readonly type: "tail-indexed" | "tail-cut" | "damaged" | "pack-short";
   readonly pack: number;
@@ -39,8 +40,11 @@ const RECORDS_PER_COMMIT = 10_000;
 
 /**
  * Brings the index in line with the packs, which are what counts: whole records that it does not
- * know are indexed, the torn end of an interrupted write is cut off. With an empty index this
+ * know are indexed, the torn end of an interrupted write is cut off, records that are gone are
+ * forgotten, so that their content is stored anew when it comes again. With an empty index this
  * rebuilds it from the packs alone. Costs one `stat` a pack when there is nothing to do.
+ *
+ * @throws {@link CastoreError} "UNSUPPORTED" for a pack of a newer version
  */
 export function reconcile(index: IndexWriter, files: PackFiles, zstd: ZstdCodec): RecoveryEvent[] {
   const known = new Map(index.packs().map((pack) => [pack.id, pack]));
@@ -49,16 +53,13 @@ export function reconcile(index: IndexWriter, files: PackFiles, zstd: ZstdCodec)
   for (const id of ids) {
     const file = files.open(id);
     try {
-      const pack = known.get(id) ?? { id, length: 0, sealed: false };
-      events.push(...reconcilePack(index, file, pack, id === ids.at(-1), zstd));
+      events.push(...reconcilePack(index, file, known.get(id), id, id === ids.at(-1), zstd));
     } finally {
       file.close();
     }
   }
   for (const pack of known.values()) {
-    if (!ids.includes(pack.id)) {
-      events.push({ type: "pack-short", pack: pack.id, offset: 0, bytes: pack.length, records: 0 });
-    }
+    if (!ids.includes(pack.id) && pack.length > 0) events.push(shortenPack(index, pack, 0));
   }
   return events;
 }
@@ -66,36 +67,59 @@ export function reconcile(index: IndexWriter, files: PackFiles, zstd: ZstdCodec)
 function reconcilePack(
   index: IndexWriter,
   file: PackFile,
-  pack: IndexedPack,
+  known: IndexedPack | undefined,
+  id: number,
   isLast: boolean,
   zstd: ZstdCodec,
 ): RecoveryEvent[] {
+  const pack = known ?? { id, length: 0, sealed: false };
   const size = file.size();
-  if (size === pack.length) return [];
-  if (size < pack.length) {
-    if (!pack.sealed) index.commit(() => index.savePack({ ...pack, sealed: true }));
-    return [
-      { type: "pack-short", pack: pack.id, offset: size, bytes: pack.length - size, records: 0 },
-    ];
-  }
-  if (pack.length < PACK_HEADER_LENGTH) {
-    if (size < PACK_HEADER_LENGTH) return restartPack(index, file, pack, size);
-    decodePackHeader(readAt(file, 0, PACK_HEADER_LENGTH), pack.id);
-  }
-  const scan = new PackScan(index, file, pack.id, size, zstd);
-  const end = scan.run(Math.max(pack.length, PACK_HEADER_LENGTH), isLast);
-  index.commit(() => index.savePack({ id: pack.id, length: end, sealed: !isLast }));
+  if (size < pack.length) return [shortenPack(index, pack, size)];
+  if (known !== undefined && size === pack.length) return [];
+  const scan = new PackScan(index, file, id, size, zstd);
+  const hasHeader = pack.length > 0 || hasSoundHeader(file, id);
+  const isEmpty = size <= PACK_HEADER_LENGTH || (!hasHeader && isLast && scan.holdsNothing());
+  if (pack.length === 0 && isEmpty) return dropPack(index, file, pack, size);
+  // Records are acknowledged by being in the index, and only what is durable may be. A process that
+  // was killed may have left them to the system's memory alone.
+  file.sync();
+  const mayCut = hasHeader && isLast;
+  const end = scan.run(hasHeader ? Math.max(pack.length, PACK_HEADER_LENGTH) : 0, mayCut);
+  index.commit(() => index.savePack({ id, length: end, sealed: !mayCut }));
   return scan.events;
 }
 
-/** A pack whose very header was being written: no record was ever in it. */
-function restartPack(
+/** Damage in the header of a pack does not touch its records: they are checked one by one. */
+function hasSoundHeader(file: PackFile, id: number): boolean {
+  try {
+    decodePackHeader(readAt(file, 0, PACK_HEADER_LENGTH), id);
+    return true;
+  } catch (error) {
+    if (CastoreError.is(error, "CORRUPT")) return false;
+    throw error;
+  }
+}
+
+/** Forgets what a pack has lost. */
+function shortenPack(index: IndexWriter, pack: IndexedPack, size: number): RecoveryEvent {
+  index.commit(() => {
+    const length = index.forgetBehind(pack.id, size);
+    index.savePack({ id: pack.id, length: Math.min(length, size), sealed: true });
+  });
+  const bytes = pack.length - size;
+  return { type: "pack-short", pack: pack.id, offset: size, bytes, records: 0 };
+}
+
+/**
+ * A pack that was being made: no record was ever in it. Its header may not be durable, so it is not
+ * used; the next pack gets a number of its own.
+ */
+function dropPack(
   index: IndexWriter,
   file: PackFile,
   pack: IndexedPack,
   size: number,
 ): RecoveryEvent[] {
-  // Sealed at once: nothing refers to it, and the next pack gets a number of its own.
   index.commit(() => index.savePack({ id: pack.id, length: 0, sealed: true }));
   file.truncate(0);
   return size === 0
@@ -120,6 +144,11 @@ class PackScan {
     this.#pack = pack;
     this.#size = size;
     this.#zstd = zstd;
+  }
+
+  /** Whether there is no trace of a record in the whole pack. */
+  holdsNothing(): boolean {
+    return this.#nextHeader(0) === undefined;
   }
 
   /** @returns where the pack ends now */

@@ -27,40 +27,70 @@ export interface WriteSessionOptions {
 export class WriteSession {
   readonly recovery: RecoveryReport;
   readonly #index: IndexWriter;
+  readonly #layout: StoreLayout;
+  #indexIsDamaged = false;
   readonly #writer: PackWriter;
 
-  /** Opens the index and brings it in line with the packs. */
+  /**
+   * Opens the index and brings it in line with the packs.
+   *
+   * @throws {@link CastoreError} "STORAGE", "UNSUPPORTED"
+   */
   constructor(options: WriteSessionOptions) {
-    const { index, rebuilt } = openIndex(options.layout);
-    try {
-      const events = reconcile(index, options.files, options.zstd);
-      this.recovery = { indexRebuilt: rebuilt, events };
-      this.#index = index;
-      this.#writer = new PackWriter(index, options.files, options.packLimit);
-    } catch (error) {
-      index.close();
-      throw error;
-    }
+    const { index, recovery } = openIndex(options);
+    this.recovery = recovery;
+    this.#index = index;
+    this.#layout = options.layout;
+    this.#writer = new PackWriter(index, options.files, options.packLimit);
   }
 
   /** See {@link PackWriter.write}. */
   write(jobs: readonly WriteJob[]): WriteOutcome[] {
-    return this.#writer.write(jobs);
+    try {
+      return this.#writer.write(jobs);
+    } catch (error) {
+      this.#indexIsDamaged ||= CastoreError.is(error, "CORRUPT");
+      throw error;
+    }
   }
 
   close(): void {
     this.#writer.close();
     this.#index.close();
+    // The next start makes a new one from the packs.
+    if (this.#indexIsDamaged) quarantineIndex(this.#layout);
   }
 }
 
-function openIndex(layout: StoreLayout): { index: IndexWriter; rebuilt: boolean } {
+function openIndex(options: WriteSessionOptions): { index: IndexWriter; recovery: RecoveryReport } {
   try {
-    return { index: new IndexWriter(layout.index), rebuilt: false };
+    return tryIndex(options, false);
   } catch (error) {
-    const failure = CastoreError.is(error) ? error : databaseError(error, "Cannot open the index");
+    const failure = openError(error);
     if (failure.code !== "CORRUPT") throw failure;
   }
-  quarantineIndex(layout);
-  return { index: new IndexWriter(layout.index), rebuilt: true };
+  quarantineIndex(options.layout);
+  try {
+    return tryIndex(options, true);
+  } catch (error) {
+    throw openError(error);
+  }
+}
+
+function tryIndex(
+  { layout, files, zstd }: WriteSessionOptions,
+  indexRebuilt: boolean,
+): { index: IndexWriter; recovery: RecoveryReport } {
+  const index = new IndexWriter(layout.index);
+  try {
+    return { index, recovery: { indexRebuilt, events: reconcile(index, files, zstd) } };
+  } catch (error) {
+    index.close();
+    throw error;
+  }
+}
+
+/** "CORRUPT" is said of the index only: damage in packs is an event of the recovery. */
+function openError(error: unknown): CastoreError {
+  return CastoreError.is(error) ? error : databaseError(error, "Cannot open the store");
 }
