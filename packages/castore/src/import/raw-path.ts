@@ -9,8 +9,7 @@ import { ImportError, importError } from "./import-error.js";
  */
 export type RawPath = string;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is meant
-const ASCII = /^[\x00-\x7f]*$/;
+const NOT_ASCII = /[\x80-\xff]/;
 
 /**
  * The absolute form of a path that was given as text or bytes. Without trailing slashes: a link is
@@ -37,7 +36,7 @@ function currentDirectory(given: RawPath): RawPath {
 
 /** What to hand to `node:fs`. */
 export function toFsPath(raw: RawPath): string | Buffer {
-  return ASCII.test(raw) ? raw : Buffer.from(raw, "latin1");
+  return NOT_ASCII.test(raw) ? Buffer.from(raw, "latin1") : raw;
 }
 
 /** The key of a path in the stat cache: its bytes. */

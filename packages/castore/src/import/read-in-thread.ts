@@ -7,7 +7,7 @@ import type { FromReader, ReaderThreadData, ToReader } from "./reader-messages.j
 import type { TreeBatch } from "./tree-reader.js";
 
 /** Batches (about 1 MiB each) that the reader is ahead at most. */
-const BATCHES_AHEAD = 20;
+const BATCHES_AHEAD = 6;
 
 /** A batch, and how to give its memory back: to be called once, when nothing looks at it any more. */
 export interface LentBatch {

@@ -11,10 +11,10 @@ import { TreeEventWriter } from "./tree-events.js";
 export const SMALL_FILE_BYTES: number = 128 * 1024;
 
 /** Memory for the content of one batch: a small file more than what fills it. */
-export const BATCH_BYTES: number = 1024 * 1024 + SMALL_FILE_BYTES;
+export const BATCH_BYTES: number = 4 * 1024 * 1024 + SMALL_FILE_BYTES;
 
 /** Events after which a batch is handed over though its content has room. */
-const MAX_EVENT_BYTES = 256 * 1024;
+const MAX_EVENT_BYTES = 1024 * 1024;
 
 /**
  * A part of a tree: either events with the content of small files, one behind the other, or (with

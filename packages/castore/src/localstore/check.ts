@@ -5,7 +5,7 @@ import { CastoreError } from "../errors.js";
 import { type Blake3Hash, createBlake3 } from "../hasher/blake3.js";
 import { decodeDirectory } from "../wire/directory-codec.js";
 import { decodeChunkList } from "./chunk-list.js";
-import type { IndexedRecord, IndexReader } from "./index-database.js";
+import { type IndexedRecord, IndexReader } from "./index-database.js";
 import { packFileName } from "./pack-files.js";
 import { RecordKind } from "./pack-format.js";
 import { describeRecord } from "./record.js";
@@ -58,11 +58,17 @@ export async function* checkStore(
   if (index === undefined) return;
   yield* checkPacks(core, index);
   const check = new StoreCheck(core, index, options);
-  for (const kind of ALL_KINDS) {
-    for (const record of index.recordsInPackOrder(kind)) {
-      const finding = await check.record(record);
-      if (finding !== undefined) yield finding;
+  // A connection of its own, which stays in one state while the records of a kind go by.
+  const list = new IndexReader(core.layout.index);
+  try {
+    for (const kind of ALL_KINDS) {
+      for (const record of list.recordsInPackOrder(kind)) {
+        const finding = await check.record(record);
+        if (finding !== undefined) yield finding;
+      }
     }
+  } finally {
+    list.close();
   }
 }
 

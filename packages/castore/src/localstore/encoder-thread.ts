@@ -37,7 +37,7 @@ function encode(request: EncodeRequest): Extract<EncodeReply, { type: "encoded" 
 
 port.on("message", (request: EncodeRequest) => {
   try {
-    const reply = index.inSnapshot(() => encode(request));
+    const reply = encode(request);
     port.postMessage(reply);
   } catch (error) {
     port.postMessage({ type: "failed", error: toWireError(error) } satisfies EncodeReply);

@@ -107,9 +107,18 @@ function open(file: string, readonly: boolean): Database.Database {
   }
 }
 
-/** Reads the index. Sees each commit as soon as it is made; never waits for the writer. */
+/**
+ * Reads the index; never waits for the writer.
+ *
+ * Lookups within one turn of the event loop share one state of it, which spares most of what each
+ * would cost alone; {@link refresh} ends that early. So a commit of another process is seen by the
+ * next turn, and one of our own at once, if whoever is told of it refreshes.
+ */
 export class IndexReader {
   readonly #database: Database.Database;
+  readonly #begin: Database.Statement<[]>;
+  readonly #end: Database.Statement<[]>;
+  #isOpen = false;
   readonly #find: Database.Statement<[number, Uint8Array], RecordLocation>;
   readonly #exists: Database.Statement<[number, Uint8Array], number>;
   readonly #derived: Database.Statement<[string, Uint8Array], Uint8Array>;
@@ -122,6 +131,8 @@ export class IndexReader {
     } catch (error) {
       throw CastoreError.is(error) ? error : databaseError(error, "Cannot open the index");
     }
+    this.#begin = this.#database.prepare("begin");
+    this.#end = this.#database.prepare("commit");
     this.#find = this.#database.prepare(
       "select pack, offset, stored, raw, codec from record where kind = ? and key = ?",
     );
@@ -135,16 +146,20 @@ export class IndexReader {
       .pluck();
   }
 
-  /** Runs many lookups on one state of the index, which spares most of what each would cost alone. */
-  inSnapshot<T>(lookups: () => T): T {
-    return this.#database.transaction(lookups)();
+  /** Lets the next lookup see the newest state. */
+  refresh(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#end.run();
   }
 
   has(kind: RecordKind, key: Uint8Array): boolean {
+    this.#share();
     return this.#exists.get(kind, key) !== undefined;
   }
 
   find(kind: RecordKind, key: Uint8Array): RecordLocation | undefined {
+    this.#share();
     return this.#find.get(kind, key);
   }
 
@@ -179,11 +194,20 @@ export class IndexReader {
   }
 
   derived(space: string, key: Uint8Array): Uint8Array | undefined {
+    this.#share();
     return this.#derived.get(space, key);
   }
 
   close(): void {
+    this.refresh();
     this.#database.close();
+  }
+
+  #share(): void {
+    if (this.#isOpen) return;
+    this.#begin.run();
+    this.#isOpen = true;
+    setImmediate(() => this.#database.open && this.refresh());
   }
 }
 

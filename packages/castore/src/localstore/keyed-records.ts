@@ -71,7 +71,7 @@ export class IndexDerivedCache implements DerivedCache {
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const value = this.#core.index()?.derived(this.#space, key);
-    return value && copyBytes(value);
+    return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   }
 
   async put(key: Uint8Array, value: Uint8Array): Promise<void> {

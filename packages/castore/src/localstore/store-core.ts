@@ -107,7 +107,7 @@ export class StoreCore {
     this.counters.known.rawBytes += encoded.known.rawBytes;
     try {
       const { records, digests } = encoded;
-      if (records.byteLength > 0) this.#count(await writer.write({ records }));
+      if (records.byteLength > 0) this.#written(await writer.write({ records }));
       return payloads.map((_, i) =>
         B3Digest.fromBytes(digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
       );
@@ -120,12 +120,12 @@ export class StoreCore {
   async storeKeyed(kind: RecordKind, key: Uint8Array, raw: Uint8Array): Promise<void> {
     const { writer } = await this.#forWriting();
     const zstd = this.#options.compression ? this.zstd : undefined;
-    this.#count(await writer.write({ records: encodeRecord(kind, key, raw, zstd) }));
+    this.#written(await writer.write({ records: encodeRecord(kind, key, raw, zstd) }));
   }
 
   async storeDerived(entries: readonly DerivedEntry[]): Promise<void> {
     const { writer } = await this.#forWriting();
-    await writer.write({ records: new Uint8Array(0), derived: entries });
+    this.#written(await writer.write({ records: new Uint8Array(0), derived: entries }));
   }
 
   async close(): Promise<void> {
@@ -157,7 +157,7 @@ export class StoreCore {
     this.recovery ??= writer.recovery;
     const encoders = new EncoderPool(
       { indexFile: this.layout.index, compression: this.#options.compression },
-      Math.min(availableParallelism(), MAX_ENCODER_THREADS),
+      Math.max(1, Math.min(availableParallelism() - 1, MAX_ENCODER_THREADS)),
     );
     return { writer, encoders };
   }
@@ -194,7 +194,9 @@ export class StoreCore {
     this.#index = undefined;
   }
 
-  #count(outcome: WriteOutcome): void {
+  /** Takes note of a write that has been acknowledged: it is visible from now on. */
+  #written(outcome: WriteOutcome): void {
+    this.#index?.refresh();
     for (const which of ["added", "known"] as const) {
       this.counters[which].records += outcome[which].records;
       this.counters[which].rawBytes += outcome[which].rawBytes;
