@@ -50,16 +50,28 @@ interface NodeZstd {
   zstdDecompressSync(bytes: Uint8Array, options: { maxOutputLength: number }): Uint8Array;
 }
 
-function nodeZstd(): ZstdCodec | undefined {
+/**
+ * Zstandard of Node itself; `undefined` before 22.15.
+ *
+ * @internal
+ */
+export function nodeZstd(): ZstdCodec | undefined {
   if (!("zstdCompressSync" in zlib)) return undefined;
   const functions = zlib as unknown as NodeZstd;
   const ZSTD_C_COMPRESSION_LEVEL = 100;
   const options = { params: { [ZSTD_C_COMPRESSION_LEVEL]: LEVEL } };
   return checked({
-    compress: (bytes) => functions.zstdCompressSync(bytes, options),
+    compress: (bytes) => withoutBuffer(functions.zstdCompressSync(bytes, options)),
     decompress: (bytes, rawLength) =>
-      functions.zstdDecompressSync(bytes, { maxOutputLength: Math.max(rawLength, 1) }),
+      withoutBuffer(
+        functions.zstdDecompressSync(bytes, { maxOutputLength: Math.max(rawLength, 1) }),
+      ),
   });
+}
+
+/** The same memory as a plain array: what Node gives is a Buffer. */
+function withoutBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The part of `zstd-napi/binding` that is used: contexts that are reused, output into our memory. */
@@ -73,7 +85,12 @@ interface ZstdNapi {
   compressBound(length: number): number;
 }
 
-function addonZstd(): ZstdCodec | undefined {
+/**
+ * Zstandard of the optional addon; `undefined` where it is not installed.
+ *
+ * @internal
+ */
+export function addonZstd(): ZstdCodec | undefined {
   let binding: ZstdNapi;
   try {
     binding = require("zstd-napi/binding") as ZstdNapi;
@@ -100,25 +117,31 @@ function addonZstd(): ZstdCodec | undefined {
   });
 }
 
-async function wasmZstd(): Promise<ZstdCodec> {
+/**
+ * Zstandard in WebAssembly.
+ *
+ * @internal
+ */
+export async function wasmZstd(): Promise<ZstdCodec> {
   const wasm = await import("@bokuweb/zstd-wasm");
   await wasm.init();
   return checked({
     compress: (bytes) => wasm.compress(bytes, LEVEL),
-    decompress: (bytes, rawLength) => {
-      if (frameContentSize(bytes) !== rawLength) throw new Error("the frame states another size");
-      return wasm.decompress(bytes);
-    },
+    decompress: (bytes) => wasm.decompress(bytes),
   });
 }
 
-/** Turns whatever a library throws into our error, and holds the result against the stated length. */
+/**
+ * Turns whatever a library throws into our error, and holds the length that is expected against what
+ * the frame states, before memory is taken, and against what comes out.
+ */
 function checked(inner: ZstdCodec): ZstdCodec {
   return {
     compress: inner.compress,
     decompress(bytes, rawLength) {
       let raw: Uint8Array;
       try {
+        if (frameContentSize(bytes) !== rawLength) throw new Error("the frame states another size");
         raw = inner.decompress(bytes, rawLength);
       } catch (cause) {
         throw new CastoreError(
