@@ -1,7 +1,6 @@
 import type { B3Digest } from "../digest.js";
 import type { Directory } from "../nodes/directory.js";
 import type { Node } from "../nodes/node.js";
-import { encodeNode } from "../wire/node-codec.js";
 import type { IngestOptions, IngestProgress, IngestResult, IngestServices } from "./ingest.js";
 import { type RawPath, rawPathBytes, toRawPath } from "./raw-path.js";
 import { type LentBatch, readInThread } from "./read-in-thread.js";
@@ -52,9 +51,10 @@ async function lookUp(
 ): Promise<IngestResult | undefined> {
   const { statCache, sizeRule = "documented" } = options;
   const scan = statCache && (await scanUnchanged(root, statCache, sizeRule, options));
-  if (scan?.node.type !== "directory") return undefined;
+  if (scan === undefined) return undefined;
   // Whoever has a Directory has its closure, so that the root answers for all of it.
-  if ((await directories.get(scan.node.digest, options)) === undefined) return undefined;
+  const directory = await directories.get(scan.node.digest, options);
+  if (directory?.size(sizeRule) !== scan.node.size) return undefined;
   return {
     node: scan.node,
     observed: false,
@@ -220,15 +220,15 @@ class Ingestion {
     if (this.#recordBytes > STAT_RECORD_BYTES) await this.#saveRecords();
   }
 
-  #remember({ node, record, path }: AssembledDirectory): void {
+  #remember({ directory, node, record, path }: AssembledDirectory): void {
     if (this.#options.statCache === undefined || record.byteLength === 0) return;
     const names = path.map((name) => `/${name.key}`).join("");
     const key = rawPathBytes(this.#root === "/" && names !== "" ? names : this.#root + names);
-    const value = finishStatRecord(
-      record,
-      encodeNode(node),
-      this.#options.sizeRule ?? "documented",
+    const children = directory.entries.flatMap((entry) =>
+      entry.node.type === "directory" ? [entry.node.digest] : [],
     );
+    const rule = this.#options.sizeRule ?? "documented";
+    const value = finishStatRecord(record, node, children, rule);
     this.#records.push({ key, value });
     this.#recordBytes += key.byteLength + value.byteLength;
   }

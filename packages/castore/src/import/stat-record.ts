@@ -1,16 +1,26 @@
-// What the stat cache keeps of one directory (or of a single file or link that was imported):
+// What the stat cache keeps of one directory that was imported:
 //
-//   record  = version:u8 sizeRule:u8 stat node:u16+bytes count:u32 entry*
+//   record  = version:u8 sizeRule:u8 digest[32] size:u64 stat count:u32 entry* child*
 //   entry   = length:u8 name[length] kind:u8 stat        stat only for files and links
+//   child   = digest[32]                   one for each entry that is a directory, in their order
 //   stat    = dev:u64 ino:u64 size:u64 mode:u32 mtimeNs:i64 ctimeNs:i64      44 bytes, little-endian
-//   node    = the castore node that the import gave, as encodeNode() writes it
 //
-// The reader makes all of it but the node, which the importing thread fills in.
+// `digest` and `size` are those of the castore node that the import gave, `child` those of nodes in
+// it: what a record says of a directory holds only together with the same of all that is in it. The
+// reader makes stat, count and entries; the importing thread adds the rest, which takes the content.
 import type { BigIntStats } from "node:fs";
+import { B3Digest, DIGEST_LENGTH } from "../digest.js";
 import type { DirectorySizeRule } from "../nodes/directory.js";
+import { type DirectoryNode, directoryNode } from "../nodes/node.js";
 
-const VERSION = 1;
-export const STAT_LENGTH = 44;
+const VERSION = 2;
+const STAT_LENGTH = 44;
+const HEAD_LENGTH: number = 2 + DIGEST_LENGTH + 8;
+
+/** What a builder starts with: room for some names. */
+const INITIAL_CAPACITY = 512;
+
+const SIZE_RULES: readonly DirectorySizeRule[] = ["documented", "doubled"];
 
 /**
  * How long a time stamp must lie back before it proves anything, in nanoseconds. A file that is
@@ -22,37 +32,28 @@ const SETTLED_NS = 2_000_000_000n;
 export const EntryKind = { DIRECTORY: 1, FILE: 2, SYMLINK: 3 } as const;
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind];
 
-/** What a record says of one name. */
-export interface StatRecordEntry {
-  /** One character a byte. */
-  readonly name: string;
-  readonly kind: EntryKind;
-  /** Where its stat is in the record; none for directories, which have a record of their own. */
-  readonly statOffset: number;
-}
-
-/** A decoded record. */
+/** A decoded record. Names have one character a byte. */
 export interface StatRecord {
   readonly sizeRule: DirectorySizeRule;
+  /** What the import of the directory gave. */
+  readonly node: DirectoryNode;
   /** The whole record, for {@link isSameStat}. */
   readonly view: DataView;
   /** Where the stat of the directory itself is. */
   readonly statOffset: number;
-  readonly node: Uint8Array;
-  readonly entries: readonly StatRecordEntry[];
+  /** Files and links, and where their stats are. */
+  readonly leaves: readonly { readonly name: string; readonly statOffset: number }[];
+  /** Directories, which have records of their own. */
+  readonly directories: readonly { readonly name: string; readonly digest: B3Digest }[];
 }
 
-/** The part of `stat` that shows whether something changed, as bytes to compare. */
-export function encodeStat(stat: BigIntStats): Uint8Array {
-  const bytes = new Uint8Array(STAT_LENGTH);
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, stat.dev, true);
-  view.setBigUint64(8, stat.ino, true);
-  view.setBigUint64(16, stat.size, true);
-  view.setUint32(24, Number(stat.mode), true);
-  view.setBigInt64(28, stat.mtimeNs, true);
-  view.setBigInt64(36, stat.ctimeNs, true);
-  return bytes;
+function writeStat(stat: BigIntStats, view: DataView, offset: number): void {
+  view.setBigUint64(offset, stat.dev, true);
+  view.setBigUint64(offset + 8, stat.ino, true);
+  view.setBigUint64(offset + 16, stat.size, true);
+  view.setUint32(offset + 24, Number(stat.mode), true);
+  view.setBigInt64(offset + 28, stat.mtimeNs, true);
+  view.setBigInt64(offset + 36, stat.ctimeNs, true);
 }
 
 /** Whether the stat at `offset` of a record is of the same, unchanged object. */
@@ -74,90 +75,107 @@ export function isSettled(stat: BigIntStats, nowNs: bigint): boolean {
 
 /** Collects the entries of one directory for its record. */
 export class StatRecordBuilder {
-  readonly #stat: BigIntStats;
   readonly #nowNs: bigint;
-  readonly #parts: Uint8Array[] = [];
+  #bytes = new Uint8Array(INITIAL_CAPACITY);
+  #view = new DataView(this.#bytes.buffer);
+  #length: number = STAT_LENGTH + 4;
   #count = 0;
   #settled: boolean;
 
   constructor(stat: BigIntStats, nowNs: bigint) {
-    this.#stat = stat;
     this.#nowNs = nowNs;
     this.#settled = isSettled(stat, nowNs);
+    writeStat(stat, this.#view, 0);
   }
 
-  /** @param name - one character a byte */
+  /**
+   * @param name - one character a byte
+   * @param stat - of a file or link
+   */
   add(name: string, kind: EntryKind, stat?: BigIntStats): void {
     if (stat !== undefined && !isSettled(stat, this.#nowNs)) this.#settled = false;
     if (!this.#settled) return;
-    const head = new Uint8Array(2 + name.length);
-    head[0] = name.length;
-    for (let i = 0; i < name.length; i++) head[1 + i] = name.charCodeAt(i);
-    head[1 + name.length] = kind;
-    this.#parts.push(head);
-    if (stat !== undefined) this.#parts.push(encodeStat(stat));
+    this.#reserve(2 + name.length + STAT_LENGTH);
+    this.#bytes[this.#length++] = name.length;
+    for (let i = 0; i < name.length; i++) this.#bytes[this.#length++] = name.charCodeAt(i);
+    this.#bytes[this.#length++] = kind;
     this.#count += 1;
+    if (stat === undefined) return;
+    writeStat(stat, this.#view, this.#length);
+    this.#length += STAT_LENGTH;
   }
 
-  /** The record without its node; empty when the time stamps prove nothing yet. */
+  /**
+   * The part of the record that {@link finishStatRecord} completes: a view of what the builder holds.
+   * Empty when the time stamps prove nothing yet.
+   */
   build(): Uint8Array {
     if (!this.#settled) return new Uint8Array(0);
-    const length = this.#parts.reduce((sum, part) => sum + part.byteLength, STAT_LENGTH + 4);
-    const bytes = new Uint8Array(length);
-    bytes.set(encodeStat(this.#stat), 0);
-    new DataView(bytes.buffer).setUint32(STAT_LENGTH, this.#count, true);
-    let at = STAT_LENGTH + 4;
-    for (const part of this.#parts) {
-      bytes.set(part, at);
-      at += part.byteLength;
-    }
-    return bytes;
+    this.#view.setUint32(STAT_LENGTH, this.#count, true);
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#bytes.byteLength) return;
+    const larger = new Uint8Array(2 * this.#bytes.byteLength);
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
   }
 }
 
-/** Completes what {@link StatRecordBuilder.build} made. */
+/**
+ * Completes what {@link StatRecordBuilder.build} made.
+ *
+ * @param children - digests of the directories in it, in byte order of their names
+ */
 export function finishStatRecord(
   body: Uint8Array,
-  node: Uint8Array,
+  node: DirectoryNode,
+  children: readonly B3Digest[],
   rule: DirectorySizeRule,
 ): Uint8Array {
-  const bytes = new Uint8Array(4 + node.byteLength + body.byteLength);
+  const bytes = new Uint8Array(HEAD_LENGTH + body.byteLength + children.length * DIGEST_LENGTH);
   bytes[0] = VERSION;
-  bytes[1] = rule === "doubled" ? 1 : 0;
-  new DataView(bytes.buffer).setUint16(2, node.byteLength, true);
-  bytes.set(node, 4);
-  bytes.set(body, 4 + node.byteLength);
+  bytes[1] = SIZE_RULES.indexOf(rule);
+  node.digest.writeTo(bytes, 2);
+  new DataView(bytes.buffer).setBigUint64(2 + DIGEST_LENGTH, node.size, true);
+  bytes.set(body, HEAD_LENGTH);
+  let at = HEAD_LENGTH + body.byteLength;
+  for (const child of children) {
+    child.writeTo(bytes, at);
+    at += DIGEST_LENGTH;
+  }
   return bytes;
 }
 
 /** @returns `undefined` for anything that is not a whole record: a cache may be forgotten */
 export function decodeStatRecord(bytes: Uint8Array): StatRecord | undefined {
-  if (bytes.byteLength < 4 || bytes[0] !== VERSION) return undefined;
+  const sizeRule = SIZE_RULES[bytes[1] ?? -1];
+  const start = HEAD_LENGTH + STAT_LENGTH + 4;
+  if (bytes.byteLength < start || bytes[0] !== VERSION || sizeRule === undefined) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const nodeEnd = 4 + view.getUint16(2, true);
-  const start = nodeEnd + STAT_LENGTH + 4;
-  if (start > bytes.byteLength) return undefined;
-  const entries: StatRecordEntry[] = [];
+  const leaves: { name: string; statOffset: number }[] = [];
+  const names: string[] = [];
   let at = start;
-  for (let left = view.getUint32(nodeEnd + STAT_LENGTH, true); left > 0; left--) {
+  for (let left = view.getUint32(start - 4, true); left > 0; left--) {
     const nameEnd = at + 1 + (bytes[at] ?? 0);
     const kind = bytes[nameEnd];
-    const end = nameEnd + 1 + (kind === EntryKind.DIRECTORY ? 0 : STAT_LENGTH);
-    if (!isKind(kind) || end > bytes.byteLength) return undefined;
-    entries.push({
-      name: latin1(bytes, at + 1, nameEnd),
-      kind,
-      statOffset: nameEnd + 1,
-    });
-    at = end;
+    const name = latin1(bytes, at + 1, nameEnd);
+    at = nameEnd + 1 + (kind === EntryKind.DIRECTORY ? 0 : STAT_LENGTH);
+    if (!isKind(kind) || at > bytes.byteLength) return undefined;
+    if (kind === EntryKind.DIRECTORY) names.push(name);
+    else leaves.push({ name, statOffset: nameEnd + 1 });
   }
-  if (at !== bytes.byteLength) return undefined;
+  if (at + names.length * DIGEST_LENGTH !== bytes.byteLength) return undefined;
+  const digest = (offset: number) => B3Digest.fromRange(bytes, offset, offset + DIGEST_LENGTH);
   return {
-    sizeRule: bytes[1] === 1 ? "doubled" : "documented",
-    node: bytes.subarray(4, nodeEnd),
+    sizeRule,
+    node: directoryNode(digest(2), view.getBigUint64(2 + DIGEST_LENGTH, true)),
     view,
-    statOffset: nodeEnd,
-    entries,
+    statOffset: HEAD_LENGTH,
+    leaves,
+    directories: names.map((name, i) => ({ name, digest: digest(at + i * DIGEST_LENGTH) })),
   };
 }
 
@@ -165,8 +183,9 @@ function isKind(value: number | undefined): value is EntryKind {
   return value === EntryKind.DIRECTORY || value === EntryKind.FILE || value === EntryKind.SYMLINK;
 }
 
+/** Past the end there are zeros: what they belong to is refused. */
 function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] as number);
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
   return text;
 }

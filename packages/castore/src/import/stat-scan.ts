@@ -1,17 +1,20 @@
 import fs from "node:fs";
+import { setImmediate as afterOthers } from "node:timers/promises";
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { CastoreError } from "../errors.js";
+import type { B3Digest } from "../digest.js";
 import type { DirectorySizeRule } from "../nodes/directory.js";
-import type { Node } from "../nodes/node.js";
-import { decodeAnonymousNode } from "../wire/node-codec.js";
+import type { DirectoryNode } from "../nodes/node.js";
 import type { StatCache } from "./ingest.js";
 import { type RawPath, rawPathBytes, toFsPath } from "./raw-path.js";
-import { decodeStatRecord, EntryKind, isSameStat, type StatRecord } from "./stat-record.js";
+import { decodeStatRecord, isSameStat, type StatRecord } from "./stat-record.js";
+
+/** Entries that are looked at before anything else in this thread may run: some milliseconds. */
+const ENTRIES_AT_ONCE = 2000;
 
 /** What a scan found. */
 export interface ScanResult {
   /** What the tree was when it was imported, and still is. */
-  readonly node: Node;
+  readonly node: DirectoryNode;
   readonly entries: number;
 }
 
@@ -25,25 +28,37 @@ export async function scanUnchanged(
   path: RawPath,
   cache: StatCache,
   sizeRule: DirectorySizeRule,
-  options: CallOptions,
+  { signal }: CallOptions,
 ): Promise<ScanResult | undefined> {
-  let node: Node | undefined;
-  let entries = 0;
-  for (const pending = [path]; pending.length > 0; ) {
-    const current = pending.pop() as RawPath;
-    options.signal?.throwIfAborted();
-    const record = await load(cache, current, sizeRule);
-    if (record === undefined || !matches(current, record, record.statOffset)) return undefined;
-    for (const entry of record.entries) {
-      const child = current === "/" ? `/${entry.name}` : `${current}/${entry.name}`;
-      if (entry.kind === EntryKind.DIRECTORY) pending.push(child);
-      else if (!matches(child, record, entry.statOffset)) return undefined;
+  signal?.throwIfAborted();
+  let node: DirectoryNode | undefined;
+  let entries = 1;
+  let looks = 0;
+  const pending: { readonly path: RawPath; readonly digest?: B3Digest }[] = [{ path }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const record = await load(cache, next.path, sizeRule);
+    if (record === undefined || !matches(next.path, record, record.statOffset)) return undefined;
+    // It may have been imported by itself after that of the whole tree, or in vain: with other content.
+    if (next.digest !== undefined && !next.digest.equals(record.node.digest)) return undefined;
+    const prefix = next.path === "/" ? "/" : `${next.path}/`;
+    for (const { name, statOffset } of record.leaves) {
+      if (!matches(prefix + name, record, statOffset)) return undefined;
+      if (++looks >= ENTRIES_AT_ONCE) looks = await pause(signal);
     }
-    entries += 1 + record.entries.length;
-    node ??= nodeOf(record);
-    if (node === undefined) return undefined;
+    for (const { name, digest } of record.directories)
+      pending.push({ path: prefix + name, digest });
+    entries += record.leaves.length + record.directories.length;
+    if (++looks >= ENTRIES_AT_ONCE) looks = await pause(signal);
+    node ??= record.node;
   }
   return node && { node, entries };
+}
+
+/** @returns how many entries have been looked at since */
+async function pause(signal: AbortSignal | undefined): Promise<number> {
+  await afterOthers();
+  signal?.throwIfAborted();
+  return 0;
 }
 
 async function load(
@@ -65,13 +80,4 @@ function matches(path: RawPath, record: StatRecord, offset: number): boolean {
     return false;
   }
   return stat !== undefined && isSameStat(stat, record.view, offset);
-}
-
-function nodeOf(record: StatRecord): Node | undefined {
-  try {
-    return decodeAnonymousNode(record.node);
-  } catch (error) {
-    if (CastoreError.is(error)) return undefined;
-    throw error;
-  }
 }

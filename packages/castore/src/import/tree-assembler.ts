@@ -2,7 +2,13 @@ import { copyBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { Directory, type DirectoryEntry, type DirectorySizeRule } from "../nodes/directory.js";
-import { directoryNode, fileNode, type Node, symlinkNode } from "../nodes/node.js";
+import {
+  type DirectoryNode,
+  directoryNode,
+  fileNode,
+  type Node,
+  symlinkNode,
+} from "../nodes/node.js";
 import { SymlinkTarget } from "../nodes/symlink-target.js";
 import { PathComponent } from "../path/component.js";
 import { directoryDigest } from "../wire/directory-digest.js";
@@ -11,7 +17,7 @@ import type { TreeEventVisitor } from "./tree-events.js";
 /** A Directory that is complete, as a tree is put together bottom up. */
 export interface AssembledDirectory {
   readonly directory: Directory;
-  readonly node: Node;
+  readonly node: DirectoryNode;
   /** See stat-record.ts; empty when there is nothing to remember. */
   readonly record: Uint8Array;
   /** The names that lead to it from the root. */
