@@ -2,11 +2,10 @@ import { abortable } from "../blobservice/abortable.js";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
-import { blake3 } from "../hasher/blake3.js";
 import { Directory } from "../nodes/directory.js";
 import { walkClosure } from "../traversal/walk.js";
 import { decodeDirectory, encodeDirectory } from "../wire/directory-codec.js";
-import { directoryDigest } from "../wire/directory-digest.js";
+import { digestDirectory, directoryDigest } from "../wire/directory-digest.js";
 import type { DirectoryService } from "./directory-service.js";
 import { LeavesToRootValidator } from "./order-validator.js";
 
@@ -42,8 +41,7 @@ export class MemoryDirectoryService implements DirectoryService {
         );
       }
     }
-    const encoded = encodeDirectory(directory);
-    const digest = blake3(encoded);
+    const { digest, encoded } = digestDirectory(directory);
     this.#encoded.set(digest.key, encoded);
     return digest;
   }

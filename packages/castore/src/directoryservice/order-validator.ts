@@ -1,8 +1,7 @@
 import type { B3Digest } from "../digest.js";
-import { blake3 } from "../hasher/blake3.js";
 import type { Directory } from "../nodes/directory.js";
 import type { DirectoryNode } from "../nodes/node.js";
-import { encodeDirectory } from "../wire/directory-codec.js";
+import { digestDirectory } from "../wire/directory-digest.js";
 import {
   InvalidDirectoryClosureError,
   type InvalidDirectoryClosureReason,
@@ -38,8 +37,7 @@ export class LeavesToRootValidator {
    */
   add(directory: Directory): ValidatedDirectory {
     this.#close();
-    const encoded = encodeDirectory(directory);
-    const digest = blake3(encoded);
+    const { digest, encoded } = digestDirectory(directory);
     const repeated = this.#known.has(digest.key);
     if (!repeated) this.#accept(digest, directory);
     this.#closed = false;
@@ -115,8 +113,7 @@ export class RootToLeavesValidator {
    */
   add(directory: Directory): ValidatedDirectory {
     this.#close();
-    const encoded = encodeDirectory(directory);
-    const digest = blake3(encoded);
+    const { digest, encoded } = digestDirectory(directory);
     const repeated = this.#received.has(digest.key);
     if (!repeated) this.#accept(digest, directory);
     this.#closed = false;

@@ -4,11 +4,10 @@ import type { B3Digest } from "../digest.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
 import { LeavesToRootValidator } from "../directoryservice/order-validator.js";
 import { CastoreError } from "../errors.js";
-import { blake3 } from "../hasher/blake3.js";
 import { Directory } from "../nodes/directory.js";
 import { walkClosure } from "../traversal/walk.js";
-import { decodeDirectory, encodeDirectory } from "../wire/directory-codec.js";
-import { directoryDigest } from "../wire/directory-digest.js";
+import { decodeDirectory } from "../wire/directory-codec.js";
+import { digestDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
 
@@ -51,8 +50,7 @@ export class LocalDirectoryService implements DirectoryService {
         `Cannot store directory: its child "${name}" (${node.digest}) is not stored`,
       );
     }
-    const encoded = encodeDirectory(directory);
-    const digest = blake3(encoded);
+    const { digest, encoded } = digestDirectory(directory);
     await this.#core.store(RecordKind.DIRECTORY, [encoded]);
     return digest;
   }
