@@ -13,7 +13,7 @@ import { equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import { blake3 } from "../hasher/blake3.js";
 
-export const PACK_FORMAT_VERSION = 1;
+const PACK_FORMAT_VERSION = 1;
 export const PACK_HEADER_LENGTH = 32;
 export const RECORD_HEADER_LENGTH = 64;
 export const RECORD_KEY_LENGTH = 32;

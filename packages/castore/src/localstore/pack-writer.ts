@@ -12,7 +12,7 @@ import {
 } from "./pack-format.js";
 
 /** Packs are sealed at this size: small enough to copy or rewrite one, large enough to have few. */
-export const DEFAULT_PACK_LIMIT: number = 512 * 1024 * 1024;
+const DEFAULT_PACK_LIMIT: number = 512 * 1024 * 1024;
 
 /** One request to the writer. */
 export interface WriteJob {

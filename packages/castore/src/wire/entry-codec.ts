@@ -31,7 +31,7 @@ const EXECUTABLE = 4;
 const TAG_LENGTH = 1;
 
 /** The field that holds nodes of a type, in Directory and in Node. */
-export const NODE_FIELDS = { directory: 1, file: 2, symlink: 3 } as const;
+const NODE_FIELDS = { directory: 1, file: 2, symlink: 3 } as const;
 
 const SCHEMAS: readonly (MessageSchema & { readonly type: Node["type"] })[] = [
   {

@@ -1,0 +1,31 @@
+import type { Command, Host, Invocation } from "../command.js";
+
+/** `tvix import [--name NAME] [--dry-run] [--json] PATH...` */
+export const importCommand: Command = {
+  description: [
+    "Stores each PATH, a file, a directory with everything below it, or a symbolic link, and prints its store path: one line for each, in the order of the arguments. It is the path that nix-store --add gives.",
+    "The name of a store path is the last part of PATH: 1 to 211 of the characters 0-9 a-z A-Z + - . _ ? =, and not one that ends in .drv. All names are checked before anything is read. Links are not followed; of the permissions only whether the owner may execute a file is kept; sockets, pipes and devices are refused.",
+    "What the store has already is not stored again. After Ctrl-C the store is sound, and running the command again goes on where it was. While another process writes to the same store, this one waits.",
+    "With --json each path is one JSON object on a line: path (pathBase64 where it is not UTF-8), storePath, root, narHash, narSize, entries (files, directories and links), filesRead, bytesRead, new and known. Files that have not changed since the last import are not read.",
+  ],
+  arguments: { usage: "PATH...", min: 1, max: Number.POSITIVE_INFINITY, completes: "file" },
+  options: {
+    name: { value: "NAME", summary: "Name in the store path, for a single PATH" },
+    "no-compression": { summary: "Store new content as it is" },
+    "dry-run": { summary: "Print the store path and what would be new; write nothing" },
+    json: { summary: "Print a JSON object for each path" },
+  },
+  examples: [
+    { line: "tvix import ./project", meaning: "Prints /nix/store/HASH-project" },
+    {
+      line: "tvix import --name hello-src --dry-run .",
+      meaning: "Tells the store path of this directory, and what storing it would cost",
+    },
+  ],
+  run,
+};
+
+async function run(invocation: Invocation, host: Host): Promise<number> {
+  const { importPaths } = await import("../import/import-paths.js");
+  return await importPaths(invocation, host);
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { CliError, NotFoundError, UsageError } from "./exit.js";
+import { describeFailure, lowerFirst } from "./failure.js";
+import { InterruptedError } from "./interrupt.js";
+
+function coded(code: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
+}
+
+describe("describeFailure()", () => {
+  it.each([
+    ["a wrong command line", new UsageError("no"), 2, "no"],
+    ["something absent", new NotFoundError("no x"), 3, "no x"],
+    ["a failure", new CliError(1, "no"), 1, "no"],
+    ["damage", coded("CORRUPT", "Cannot read x: bad"), 4, "cannot read x: bad"],
+    ["missing content", coded("MISSING_REFERENCE", "Cannot"), 4, "cannot"],
+    ["a missing file", coded("ENOENT", "ENOENT: no such file"), 3, "ENOENT: no such file"],
+    ["a full disk", coded("STORAGE", "Cannot write"), 1, "cannot write"],
+    ["invalid input", coded("INVALID_ARGUMENT", "Invalid name"), 1, "invalid name"],
+    ["Ctrl-C", new InterruptedError("SIGINT"), 130, "interrupted by SIGINT"],
+    ["an order to end", new InterruptedError("SIGTERM"), 143, "interrupted by SIGTERM"],
+    ["something that is no error", "text", 1, "text"],
+    ["an error without a message", new RangeError(), 1, "rangeError"],
+  ])("of %s", (_, error, exitCode, message) => {
+    expect(describeFailure(error)).toEqual({ exitCode, message });
+  });
+
+  it("is one line", () => {
+    expect(describeFailure(new Error("One\n  two\r\nthree")).message).toBe("one two three");
+  });
+
+  it("adds the causes that say more", () => {
+    const error = new Error("Cannot write", { cause: new Error("ENOSPC: no space left") });
+    expect(describeFailure(error).message).toBe("cannot write: ENOSPC: no space left");
+    const again = new Error("Cannot write: ENOSPC", { cause: new Error("ENOSPC") });
+    expect(describeFailure(again).message).toBe("cannot write: ENOSPC");
+  });
+});
+
+describe("lowerFirst()", () => {
+  it.each([
+    ["Cannot", "cannot"],
+    ["NAR of x", "NAR of x"],
+    ["", ""],
+    ["/nix", "/nix"],
+  ])("makes %j %j", (text, expected) => {
+    expect(lowerFirst(text)).toBe(expected);
+  });
+});

@@ -1,0 +1,128 @@
+import type { LocalStoreOptions } from "@tvix/castore/local";
+import { importPath } from "@tvix/store/fs";
+import type { Host, Invocation } from "../command.js";
+import { CliError, EXIT, exitAfterSignal } from "../exit.js";
+import { InterruptedError, orInterrupt } from "../interrupt.js";
+import { BrokenPipeError } from "../io/output.js";
+import { Progress } from "../io/progress.js";
+import { describeHolder } from "../store/holder.js";
+import { withStore } from "../store/open.js";
+import {
+  countsSince,
+  type Destination,
+  dryRunDestination,
+  storeDestination,
+} from "./destination.js";
+import { ImportProgress } from "./import-progress.js";
+import { jsonResult, summary } from "./report.js";
+import { checkSources, type Source } from "./sources.js";
+import { treeSize } from "./tree-size.js";
+
+/** Does what `tvix import` promises. */
+export async function importPaths(invocation: Invocation, host: Host): Promise<number> {
+  const { options } = invocation;
+  const sources = checkSources(invocation.arguments, options.value("name"));
+  const dryRun = options.has("dry-run");
+  try {
+    await withStore(
+      invocation,
+      host,
+      async (store) => {
+        const destination = dryRun ? dryRunDestination(store) : storeDestination(store);
+        await importAll(sources, destination, invocation, host);
+      },
+      dryRun ? { readOnly: true } : writeOptions(invocation, host),
+    );
+  } catch (error) {
+    if (!host.signal.aborted || dryRun) throw error;
+    throw interruption(host.signal.reason);
+  }
+  return EXIT.ok;
+}
+
+function writeOptions({ options }: Invocation, { stderr }: Host): LocalStoreOptions {
+  return {
+    compression: !options.has("no-compression"),
+    onWait: (holder) => {
+      if (!options.has("quiet")) stderr.line(`tvix: waiting for ${describeHolder(holder)}`);
+    },
+  };
+}
+
+async function importAll(
+  sources: readonly Source[],
+  destination: Destination,
+  invocation: Invocation,
+  host: Host,
+): Promise<void> {
+  const quiet = invocation.options.has("quiet");
+  using line = new Progress(host.stderr, { hidden: quiet });
+  const progress = new ImportProgress(line);
+  if (line.isShown) expectSize(sources, progress, host.signal);
+  for (const source of sources) {
+    await importOne(source, destination, progress, { invocation, host });
+  }
+  if (quiet) return;
+  host.stderr.status("");
+  const { entries, bytes } = progress.finished;
+  host.stderr.line(summary({ entries, bytes, counts: destination.counts() }));
+}
+
+async function importOne(
+  { path, name }: Source,
+  { services, statCache, counts }: Destination,
+  progress: ImportProgress,
+  { invocation, host }: { readonly invocation: Invocation; readonly host: Host },
+): Promise<void> {
+  const before = counts();
+  const importing = importPath(services, path, {
+    name,
+    signal: host.signal,
+    onProgress: (current) => progress.update(current),
+    ...(statCache === undefined ? {} : { statCache }),
+  });
+  // It may be waiting for another process.
+  const result = await orInterrupt(importing, host.signal);
+  progress.finish(result.progress);
+  const line = invocation.options.has("json")
+    ? jsonResult(path, result, countsSince(before, counts()))
+    : result.storePath.toString();
+  await print(line, host);
+}
+
+/** Prints a result at once. Whether anybody reads it makes no difference to the import. */
+async function print(line: string | Record<string, unknown>, host: Host): Promise<void> {
+  const { stdout, stderr } = host;
+  // Both may be the same terminal.
+  stderr.status("");
+  try {
+    await (typeof line === "string" ? stdout.line(line) : stdout.json(line));
+    await stdout.flush();
+  } catch (error) {
+    if (!(error instanceof BrokenPipeError)) throw error;
+  }
+}
+
+/** Counts in the background what there is to import, for the time left. */
+function expectSize(
+  sources: readonly Source[],
+  progress: ImportProgress,
+  signal: AbortSignal,
+): void {
+  const paths = sources.map(({ path }) => path);
+  void treeSize(paths, signal).then(
+    (size) => progress.expect(size),
+    // Only the time left is lost.
+    () => {},
+  );
+}
+
+/** What was stored before the interruption is kept; that is worth knowing. */
+function interruption(reason: unknown): unknown {
+  if (!(reason instanceof InterruptedError)) return reason;
+  return new CliError(
+    exitAfterSignal(reason.signalNumber),
+    `${reason.message}; what is stored so far is kept, the same command goes on from there`,
+    { cause: reason },
+  );
+}

@@ -1,0 +1,57 @@
+import { constants } from "node:os";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** The reason of an abort by a signal. */
+export class InterruptedError extends Error {
+  override readonly name: string = "InterruptedError";
+  readonly signalName: (typeof SIGNALS)[number];
+
+  constructor(signalName: (typeof SIGNALS)[number]) {
+    super(`Interrupted by ${signalName}`);
+    this.signalName = signalName;
+  }
+
+  /** As the system counts: 2 for SIGINT. */
+  get signalNumber(): number {
+    return constants.signals[this.signalName];
+  }
+}
+
+/**
+ * A signal that the first Ctrl-C, SIGTERM or SIGHUP aborts.
+ *
+ * After the first one the system's own handling is back, so that a second one ends the process at
+ * once, whatever it is busy with.
+ */
+export function abortOnInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  const handlers = SIGNALS.map((name) => {
+    const handle = (): void => {
+      for (const [other, handler] of handlers) process.removeListener(other, handler);
+      controller.abort(new InterruptedError(name));
+    };
+    process.on(name, handle);
+    return [name, handle] as const;
+  });
+  return controller.signal;
+}
+
+/**
+ * Settles like `work`, or rejects with the reason of `signal` as soon as that aborts: for work that
+ * may take its time to notice. What becomes of it then is nobody's concern any more.
+ */
+export async function orInterrupt<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => {};
+  const interrupted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+  });
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, interrupted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    work.catch(() => {});
+  }
+}

@@ -1,0 +1,57 @@
+import type { Command } from "./command.js";
+
+/** A command as the program knows it before it is loaded. */
+export interface TableEntry {
+  /** One word, or two where a command has several forms. */
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/**
+ * All commands, in the order of `tvix --help`. A command's module is loaded when it is used, so
+ * that the others cost nothing at start.
+ */
+export const COMMANDS: readonly TableEntry[] = [
+  {
+    name: "import",
+    summary: "Store files and directories and print their store paths",
+    load: async () => (await import("./commands/import.js")).importCommand,
+  },
+  {
+    name: "ls",
+    summary: "List a directory in the store",
+    load: async () => (await import("./commands/ls.js")).lsCommand,
+  },
+  {
+    name: "tree",
+    summary: "Draw everything below a directory in the store",
+    load: async () => (await import("./commands/tree.js")).treeCommand,
+  },
+  {
+    name: "cat",
+    summary: "Print the content of a file in the store",
+    load: async () => (await import("./commands/cat.js")).catCommand,
+  },
+  {
+    name: "info",
+    summary: "Tell about the store, or about one store path",
+    load: async () => (await import("./commands/info.js")).infoCommand,
+  },
+  {
+    name: "nar dump",
+    summary: "Write the NAR of a store path, or of a file or directory on disk",
+    load: async () => (await import("./commands/nar-dump.js")).narDumpCommand,
+  },
+  {
+    name: "check",
+    summary: "Verify every byte and every reference in the store",
+    load: async () => (await import("./commands/check.js")).checkCommand,
+  },
+  {
+    name: "completion",
+    summary: "Print a completion script for bash, zsh or fish",
+    load: async () => (await import("./commands/completion.js")).completionCommand,
+  },
+];
