@@ -9,7 +9,7 @@ const FORMAT_FILE = "FORMAT";
 
 /** What may lie in a data directory whose FORMAT file was not written yet, after a crash. */
 const EARLY_NAMES =
-  /^(lock|lock\.json|lock-journal|packs|quarantine|FORMAT\.\d+\.tmp|daemon\.sock)$/;
+  /^(lock|lock\.json|lock-journal|packs|quarantine|FORMAT\.[\d-]+\.tmp|daemon\.sock)$/;
 
 /** Where things are in a data directory. */
 export interface StoreLayout {
@@ -66,14 +66,7 @@ export function checkFormat(layout: StoreLayout): boolean {
 export function prepareDirectory(layout: StoreLayout): void {
   try {
     fs.mkdirSync(layout.directory, { recursive: true });
-    if (!checkFormat(layout)) {
-      const other = fs.readdirSync(layout.directory).find((name) => !EARLY_NAMES.test(name));
-      if (other !== undefined) {
-        throw new CastoreError(
-          "INVALID_ARGUMENT",
-          `Cannot make a store in ${layout.directory}: the directory is not empty and not a store`,
-        );
-      }
+    if (!checkFormat(layout) && isFree(layout)) {
       writeFileDurably(layout.directory, FORMAT_FILE, `tvix-store ${FORMAT_VERSION}\n`);
     }
     if (!fs.existsSync(layout.packs)) {
@@ -85,6 +78,17 @@ export function prepareDirectory(layout: StoreLayout): void {
       ? error
       : fileError(error, `Cannot make a store in ${layout.directory}`);
   }
+}
+
+/** Whether a store can be made there: false when another process has just made one. */
+function isFree(layout: StoreLayout): boolean {
+  const other = fs.readdirSync(layout.directory).find((name) => !EARLY_NAMES.test(name));
+  if (other === undefined) return true;
+  if (checkFormat(layout)) return false;
+  throw new CastoreError(
+    "INVALID_ARGUMENT",
+    `Cannot make a store in ${layout.directory}: the directory is not empty and not a store`,
+  );
 }
 
 /** Moves the files of an index that cannot be used out of the way, for whoever wants to look at them. */
