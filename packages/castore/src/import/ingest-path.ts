@@ -1,4 +1,5 @@
 import type { B3Digest } from "../digest.js";
+import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
 import type { Node } from "../nodes/node.js";
 import type { IngestOptions, IngestProgress, IngestResult, IngestServices } from "./ingest.js";
@@ -78,6 +79,8 @@ class Ingestion {
   readonly #assembler: TreeAssembler;
   readonly #pending: PendingBatch[] = [];
   #unacknowledged = 0;
+  /** What failed first among all that is on its way. */
+  #failure: { readonly error: unknown } | undefined;
   #records: { key: Uint8Array; value: Uint8Array }[] = [];
   #recordBytes = 0;
   #entries = 0;
@@ -107,8 +110,6 @@ class Ingestion {
       }
     } finally {
       await directories.return();
-      // What is still on its way after a failure may fail too; one report is enough.
-      for (const batch of this.#pending) batch.digests.catch(() => {});
     }
     await this.#saveRecords();
     return this.#assembler.root;
@@ -119,6 +120,7 @@ class Ingestion {
     const batches = readInThread(this.#root, this.#options.signal);
     try {
       for (let next = await batches.next(); next.done !== true; next = await batches.next()) {
+        this.#throwFailure();
         const large = this.#take(next.value);
         if (large !== undefined) await this.#takeLarge(large, batches);
         while (this.#unacknowledged > MAX_UNACKNOWLEDGED_BYTES) yield* this.#assembleNext();
@@ -136,15 +138,22 @@ class Ingestion {
     this.#entries += feed.entries;
     this.#files += feed.files.length;
     this.#bytes += batch.length;
-    const digests =
-      feed.files.length === 0
-        ? Promise.resolve([])
-        : this.#services.blobs.putMany(feed.files, this.#options);
+    const digests = this.#putMany(feed.files);
     // The services look at the content until they have acknowledged it.
     void digests.then(release, release);
-    this.#await({ events: batch.events, bytes: batch.length, digests });
+    this.#await({ events: batch.events, bytes: batch.length + batch.events.byteLength, digests });
     this.#options.onProgress?.(this.progress);
     return feed.large;
+  }
+
+  async #putMany(files: readonly Uint8Array[]): Promise<readonly B3Digest[]> {
+    if (files.length === 0) return [];
+    const digests = await this.#services.blobs.putMany(files, this.#options);
+    if (digests.length !== files.length) {
+      const what = `the store gave ${digests.length} digests for ${files.length} blobs`;
+      throw new CastoreError("STORAGE", `Cannot import: ${what}`);
+    }
+    return digests;
   }
 
   /** Streams the pieces of a large file into one blob; other batches wait in the reader meanwhile. */
@@ -152,50 +161,51 @@ class Ingestion {
     large: { size: number; executable: boolean },
     batches: AsyncGenerator<LentBatch, void, undefined>,
   ): Promise<void> {
-    let piecesEnded = (): void => {};
-    const ended = new Promise<void>((resolve) => {
-      piecesEnded = resolve;
+    const pieces = new Pieces();
+    const source = this.#pieces(batches, pieces);
+    const digests = this.#services.blobs.put(source, this.#options).then((digest) => {
+      pieces.checkAllTaken();
+      return [digest];
     });
-    const digest = this.#services.blobs.put(this.#pieces(batches, piecesEnded), this.#options);
-    this.#await({
-      events: new Uint8Array(0),
-      bytes: LARGE_FILE_BYTES,
-      digests: digest.then((found) => [found]),
-      large,
-    });
+    this.#await({ events: new Uint8Array(0), bytes: LARGE_FILE_BYTES, digests, large });
     // Not the blob's end but that of its pieces: what comes next can be read while it is made durable.
     // A service that fails may never ask for another piece.
-    await Promise.race([ended, digest]);
+    await Promise.race([pieces.allTaken, digests]);
     this.#files += 1;
   }
 
   async *#pieces(
     batches: AsyncGenerator<LentBatch, void, undefined>,
-    ended: () => void,
+    pieces: Pieces,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      for (let isLast = false; !isLast; ) {
-        const next = await batches.next();
-        if (next.done === true) return;
-        const { batch, release } = next.value;
-        isLast = batch.piece === "last";
-        const piece = batch.memory.subarray(0, batch.length);
-        this.#options.observer?.fileBytes(piece);
-        yield piece;
-        release();
-        this.#bytes += batch.length;
-        this.#options.onProgress?.(this.progress);
-      }
-      this.#options.observer?.endFile();
-    } finally {
-      ended();
+    for (let isLast = false; !isLast; ) {
+      const next = await batches.next();
+      this.#throwFailure();
+      if (next.done === true) throw new CastoreError("STORAGE", "Cannot import: reading has ended");
+      const { batch, release } = next.value;
+      isLast = batch.piece === "last";
+      const piece = batch.memory.subarray(0, batch.length);
+      this.#options.observer?.fileBytes(piece);
+      yield piece;
+      release();
+      this.#bytes += batch.length;
+      this.#options.onProgress?.(this.progress);
     }
+    this.#options.observer?.endFile();
+    pieces.end();
   }
 
   #await(batch: PendingBatch): void {
-    batch.digests.catch(() => {});
+    batch.digests.catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
     this.#pending.push(batch);
     this.#unacknowledged += batch.bytes;
+  }
+
+  /** So that reading does not go on for long after something has failed. */
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   async *#assembleNext(): AsyncGenerator<Directory, void, undefined> {
@@ -238,6 +248,29 @@ class Ingestion {
     this.#records = [];
     this.#recordBytes = 0;
     if (records.length > 0) await this.#options.statCache?.putMany(records);
+  }
+}
+
+/** Whether all pieces of a large file have been taken. */
+class Pieces {
+  readonly allTaken: Promise<void>;
+  #ended = false;
+  #resolve = (): void => {};
+
+  constructor() {
+    this.allTaken = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#resolve();
+  }
+
+  checkAllTaken(): void {
+    if (!this.#ended)
+      throw new CastoreError("STORAGE", "Cannot import: the store did not take all of a file");
   }
 }
 
