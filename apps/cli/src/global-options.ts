@@ -5,7 +5,7 @@ export const GLOBAL_OPTIONS: OptionSpecs = {
   "data-dir": {
     value: "DIR",
     completes: "directory",
-    summary: "Where the store is kept (default: $TVIX_DATA_DIR, then see below)",
+    summary: "Where the store is kept; see tvix --help for the default",
   },
   quiet: { short: "q", summary: "Print no progress and no notes, only data and errors" },
   help: { short: "h", summary: "Explain the program or the command" },

@@ -6,9 +6,9 @@ export const narDumpCommand: Command = {
     "Writes the NAR of PATH to standard output: the bytes that nix-store --dump PATH writes.",
     [
       "PATH is one of",
-      "  /nix/store/HASH-NAME, HASH-NAME, HASH   a store path",
-      "  b3:BASE64, blake3-BASE64, 64 hex digits a directory or file by its digest",
-      "  anything else                           a file, directory or link on disk",
+      "  /nix/store/HASH-NAME, HASH-NAME or HASH    a store path",
+      "  b3:BASE64, blake3-BASE64 or 64 hex digits  a directory or file by its digest",
+      "  anything else                              a file, directory or link on disk",
       "Something inside a store path or a directory can follow after a slash. A path under /nix/store that is not in the store is taken from disk. Write ./NAME for a file on disk whose name looks like a store path.",
     ].join("\n"),
   ],

@@ -1,6 +1,6 @@
-import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOutput, nixMissing, ScratchNix } from "./nix.js";
+import { removeTree } from "./remove-tree.js";
 import { REFUSALS, TREES } from "./trees.js";
 import { Sandbox, TVIX } from "./tvix.js";
 
@@ -35,7 +35,7 @@ describe.skipIf(nixMissing !== undefined)("tvix and the real Nix", () => {
     });
 
     afterAll(async () => {
-      for (const file of [path, `${path}.target`]) await rm(file, { recursive: true, force: true });
+      for (const file of [path, `${path}.target`]) await removeTree(file);
     });
 
     it("agree on the store path, the NAR and its hash", async () => {
@@ -65,7 +65,7 @@ describe.skipIf(nixMissing !== undefined)("tvix and the real Nix", () => {
       expect(stdout.toString()).toBe("");
       expect(stderr).toMatch(says);
       expect(stderr).toMatch(/^tvix: [^\n]+\n$/);
-      await rm(path, { recursive: true, force: true });
+      await removeTree(path);
     });
   });
 

@@ -11,10 +11,11 @@ import { removeTree } from "./remove-tree.js";
 export const nixMissing: string | undefined = findNix();
 
 function findNix(): string | undefined {
-  if (spawnSync("nix-store", ["--version"]).status === 0) return undefined;
-  if (process.env["CI"] === "true") throw new Error("These tests need nix-store (package nix-bin)");
-  const reason = "nix-store is not installed";
-  process.stderr.write(`skipped: ${reason}, so nothing can be compared with the real Nix\n`);
+  // Not `nix-store --version`, which wants to set up the store of the machine.
+  if (spawnSync("nix", ["--version"]).status === 0) return undefined;
+  if (process.env["CI"] === "true") throw new Error("These tests need Nix (package nix-bin)");
+  const reason = "Nix is not installed";
+  process.stderr.write(`skipped: ${reason}, so nothing can be compared with it\n`);
   return reason;
 }
 

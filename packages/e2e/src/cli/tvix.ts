@@ -92,7 +92,7 @@ export class Sandbox {
 }
 
 /** Starts any program and collects what it writes. */
-export function startProgram(
+function startProgram(
   program: string,
   args: readonly string[],
   options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
