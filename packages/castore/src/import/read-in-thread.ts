@@ -6,7 +6,7 @@ import type { RawPath } from "./raw-path.js";
 import type { FromReader, ReaderThreadData, ToReader } from "./reader-messages.js";
 import type { TreeBatch } from "./tree-reader.js";
 
-/** Batches (about 1 MiB each) that the reader is ahead at most. */
+/** Batches (about 4 MiB each) that the reader is ahead at most. */
 const BATCHES_AHEAD = 6;
 
 /** A batch, and how to give its memory back: to be called once, when nothing looks at it any more. */
@@ -29,6 +29,8 @@ export async function* readInThread(
   signal?.addEventListener("abort", onAbort, { once: true });
   worker.on("message", (message: FromReader) => inbox.add(message));
   worker.on("error", (error) => inbox.fail(error));
+  // After all that it sent: a thread that has said how it ended is not listened to any more.
+  worker.on("exit", (status) => inbox.add(endedEarly(status)));
   try {
     for (;;) {
       const message = await inbox.take();
@@ -48,6 +50,11 @@ export async function* readInThread(
     signal?.removeEventListener("abort", onAbort);
     await worker.terminate();
   }
+}
+
+function endedEarly(status: number): FromReader {
+  const message = `the thread that reads ended with status ${status}`;
+  return { type: "failed", reason: undefined, path: "", message, cause: undefined };
 }
 
 function readerError(failure: Extract<FromReader, { type: "failed" }>): Error {
