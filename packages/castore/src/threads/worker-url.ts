@@ -5,6 +5,7 @@
  * @param base - `import.meta.url` of the caller
  */
 export function workerUrl(name: string, base: string): URL {
-  const compiled = base.endsWith(".ts") ? base.replace("/src/", "/dist/") : base;
+  // The innermost `src`: the package itself may lie below a folder of that name.
+  const compiled = base.endsWith(".ts") ? base.replace(/^(.*)\/src\//, "$1/dist/") : base;
   return new URL(`./${name}.js`, compiled);
 }
