@@ -104,7 +104,9 @@ function describe(code: string, cause: unknown): [ImportErrorReason, string] {
 /** What the system says, without the path that Node adds: it may hold anything. */
 function describeOther(code: string, cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
-  const errno = "errno" in cause ? Number(cause.errno) : 0;
-  const known = getSystemErrorMap().get(errno);
-  return known === undefined ? cause.message : `${known[1]} (${code})`;
+  if (!("errno" in cause)) return cause.message;
+  const known = getSystemErrorMap().get(Number(cause.errno));
+  return known === undefined
+    ? `system error ${Math.abs(Number(cause.errno))}`
+    : `${known[1]} (${code})`;
 }
