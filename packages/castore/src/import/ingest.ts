@@ -13,7 +13,10 @@ export interface IngestProgress {
   readonly bytes: number;
 }
 
-/** Where an import puts things. */
+/**
+ * Where an import puts things. Content comes to the blob service, and to an observer, as views of
+ * shared memory, which some interfaces of the platform do not take (WebCrypto, text decoders).
+ */
 export interface IngestServices {
   readonly blobs: BlobService;
   readonly directories: DirectoryService;

@@ -40,10 +40,11 @@ interface OpenDirectory {
   next: number;
 }
 
-/** A name in a directory; its type may not be known, and is none then. */
-interface Listed extends FileType {
+/** A name in a directory; what is no file may be anything. */
+interface Listed {
   /** One character a byte. */
   readonly name: string;
+  isFile(): boolean;
 }
 
 const OPEN_FLAGS =
@@ -121,11 +122,11 @@ class TreeReader {
       throw ImportError.at("invalid", path, "its name is too long");
     this.#events.entry(name);
     // A file is looked at when it is open; some file systems do not say the type with the name.
-    const type = entry.isFile() ? entry : lstat(path);
-    if (!type.isDirectory())
-      return this.#leaf(path, type, (kind, stat) => parent.record.add(name, kind, stat));
+    const stat = entry.isFile() ? undefined : lstat(path);
+    if (stat === undefined || !stat.isDirectory())
+      return this.#leaf(path, stat, (kind, found) => parent.record.add(name, kind, found));
     parent.record.add(name, EntryKind.DIRECTORY);
-    this.#enter(path, type as BigIntStats);
+    this.#enter(path, stat);
     return undefined;
   }
 
@@ -150,14 +151,14 @@ class TreeReader {
     this.#stack.pop();
   }
 
-  #leaf(path: RawPath, type: FileType, remember: Remember): OpenFile | undefined {
-    if (type.isSymbolicLink()) {
-      const stat = lstat(path);
+  /** @param found - its stat, if it may be anything but a file */
+  #leaf(path: RawPath, found: BigIntStats | undefined, remember: Remember): OpenFile | undefined {
+    if (found?.isSymbolicLink() === true) {
       this.#events.symlink(readLink(path));
-      remember(EntryKind.SYMLINK, stat);
+      remember(EntryKind.SYMLINK, found);
       return undefined;
     }
-    if (!type.isFile()) throw unsupported(path);
+    if (found?.isFile() === false) throw unsupported(path);
     const fd = openFile(path);
     let isLarge = false;
     try {
@@ -240,13 +241,6 @@ class TreeReader {
   }
 }
 
-/** What tells a type: the stat of an object or its directory entry. */
-interface FileType {
-  isFile(): boolean;
-  isDirectory(): boolean;
-  isSymbolicLink(): boolean;
-}
-
 function unsupported(path: RawPath): ImportError {
   return ImportError.at(
     "unsupported-type",
@@ -295,8 +289,7 @@ function list(path: RawPath): Listed[] {
 function listWithoutTypes(path: RawPath, at: string | Buffer): Listed[] {
   try {
     const names = fs.readdirSync(at, { encoding: "latin1" });
-    const no = () => false;
-    return names.map((name) => ({ name, isFile: no, isDirectory: no, isSymbolicLink: no }));
+    return names.map((name) => ({ name, isFile: () => false }));
   } catch (error) {
     throw importError(error, path);
   }
