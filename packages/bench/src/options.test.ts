@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { BenchUsageError, parseOptions } from "./options.js";
+
+describe("parseOptions()", () => {
+  it("measures operations three times in memory by default", () => {
+    expect(parseOptions([])).toEqual({
+      mode: "operations",
+      where: "tmpfs",
+      runs: 3,
+      trees: undefined,
+      scratch: undefined,
+      from: undefined,
+      write: false,
+      command: "pnpm bench operations --runs 3 --where tmpfs",
+    });
+  });
+
+  it("leaves folders of the machine out of the command to repeat", () => {
+    const options = parseOptions(["--trees", "/a/b", "--scratch=/c", "--where", "disk", "--write"]);
+    expect(options).toMatchObject({ trees: "/a/b", scratch: "/c", write: true });
+    expect(options?.command).toBe(
+      "pnpm bench operations --runs 3 --where disk --trees DIR --scratch DIR",
+    );
+  });
+
+  it("asks for help by returning nothing", () => {
+    expect(parseOptions(["--help"])).toBeUndefined();
+  });
+
+  it.each([
+    { words: ["primitive"] },
+    { words: ["profile", "T1"] },
+    { words: ["--runs", "0"] },
+    { words: ["--runs", "1.5"] },
+    { words: ["--where", "ram"] },
+    { words: ["--fast"] },
+    { words: ["--trees"] },
+  ])("refuses $words", ({ words }) => {
+    expect(() => parseOptions(words)).toThrow(BenchUsageError);
+  });
+});
