@@ -1,0 +1,92 @@
+import { OPERATIONS } from "../operations/operations.js";
+import {
+  findCell,
+  findSize,
+  type OperationsRun,
+  type RunCell,
+} from "../operations/operations-run.js";
+import { judgeTargets } from "../operations/targets.js";
+import { summarize } from "../statistics.js";
+import { formatCount, formatMebibytes, formatMegabytes, formatSpread, NONE } from "./format.js";
+import { machineReport } from "./machine-report.js";
+import { markdownTable } from "./table.js";
+
+/** Everything a run of operations tells, as Markdown. */
+export function operationsReport(run: OperationsRun): string {
+  const versions = run.tools
+    .filter(({ id }) => id !== "tvix-raw")
+    .map(({ label, version, source }) => version ?? `${label} is missing (${source})`);
+  const spread = run.runs === 1 ? "one run" : `median of ${run.runs} runs (smallest–largest)`;
+  return [
+    machineReport(run.machine, { date: run.date, command: run.command, versions }),
+    treesTable(run),
+    "**Targets**",
+    targetsTable(run),
+    `**Time** in seconds, ${spread}`,
+    cellsTable(run, ({ wallSeconds }) => formatSpread(wallSeconds)),
+    "**Processor time**, user and system of all threads, in seconds, median",
+    cellsTable(run, ({ cpuSeconds }) =>
+      cpuSeconds.length === 0 ? NONE : summarize(cpuSeconds).median.toFixed(2),
+    ),
+    "**Memory**: largest resident size of the process in all runs, in MiB",
+    cellsTable(run, ({ peakBytes }) =>
+      peakBytes.length === 0 ? NONE : formatMebibytes(Math.max(...peakBytes)),
+    ),
+    "**Size of the store** in MB (10^6 bytes): lengths of all files; in brackets what the file system sets aside",
+    sizesTable(run),
+  ].join("\n\n");
+}
+
+function treesTable({ trees }: OperationsRun): string {
+  const names = ["T1", "T2", "T3"] as const;
+  return markdownTable({
+    head: ["tree", "files", "directories", "links", "bytes"],
+    rows: names.map((name) => {
+      const { files, directories, symlinks, bytes } = trees[name];
+      return [name, ...[files, directories, symlinks, bytes].map(formatCount)];
+    }),
+  });
+}
+
+function targetsTable(run: OperationsRun): string {
+  return markdownTable({
+    head: ["target", "measured", "figure", "limit", "verdict"],
+    rows: judgeTargets(run).map(({ title, measured, figure, limit, verdict }) => [
+      title,
+      measured,
+      figure,
+      limit,
+      verdict === "MISS" ? "**MISS**" : verdict,
+    ]),
+  });
+}
+
+function cellsTable(run: OperationsRun, format: (cell: RunCell) => string): string {
+  return markdownTable({
+    head: ["operation", ...run.tools.map(({ label }) => label)],
+    rows: OPERATIONS.map(({ id, title }) => [
+      title,
+      ...run.tools.map((tool) => {
+        if (tool.version === undefined) return "missing";
+        const cell = findCell(run, id, tool.id);
+        return cell === undefined ? NONE : format(cell);
+      }),
+    ]),
+  });
+}
+
+function sizesTable(run: OperationsRun): string {
+  const adding = OPERATIONS.filter(({ adds }) => adds);
+  return markdownTable({
+    head: ["after", ...run.tools.map(({ label }) => label)],
+    rows: adding.map(({ id, title }) => [
+      title,
+      ...run.tools.map((tool) => {
+        if (tool.version === undefined) return "missing";
+        const size = findSize(run, id, tool.id);
+        if (size === undefined) return NONE;
+        return `${formatMegabytes(size.bytes)} (${formatMegabytes(size.allocatedBytes)})`;
+      }),
+    ]),
+  });
+}

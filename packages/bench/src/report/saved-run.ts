@@ -1,0 +1,54 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { OperationsRun } from "../operations/operations-run.js";
+import { PERFORMANCE_DOCUMENT, RESULTS } from "../paths.js";
+import type { PrimitivesRun } from "../primitives/run-primitives.js";
+import type { ProfileRun } from "../profile/run-profile.js";
+import { replaceBlock } from "./document-block.js";
+import { operationsReport } from "./operations-report.js";
+import { primitivesReport } from "./primitives-report.js";
+import { profileReport } from "./profile-report.js";
+
+/** A run of any kind. */
+export type BenchRun = OperationsRun | PrimitivesRun | ProfileRun;
+
+/** Where the run's tables stand in the document. */
+function blockName(run: BenchRun): string {
+  return run.kind === "operations" ? `operations-${run.where}` : run.kind;
+}
+
+/** The tables of a run, as Markdown. */
+export function report(run: BenchRun): string {
+  switch (run.kind) {
+    case "operations":
+      return operationsReport(run);
+    case "primitives":
+      return primitivesReport(run);
+    case "profile":
+      return profileReport(run);
+  }
+}
+
+/** Keeps a run for later. @returns the file */
+export function saveRun(run: BenchRun): string {
+  mkdirSync(RESULTS, { recursive: true });
+  const time = run.date.slice(0, 19).replaceAll(":", "-");
+  const file = join(RESULTS, `${time}-${blockName(run)}.json`);
+  writeFileSync(file, `${JSON.stringify(run, undefined, 1)}\n`);
+  return file;
+}
+
+/** @throws Error when the file does not hold a run */
+export function loadRun(file: string): BenchRun {
+  const run = JSON.parse(readFileSync(file, "utf8")) as BenchRun;
+  if (!["operations", "primitives", "profile"].includes(run.kind)) {
+    throw new Error(`Cannot report ${file}: it is not a saved run`);
+  }
+  return run;
+}
+
+/** Refreshes the tables of docs/performance.md. */
+export function writeDocument(run: BenchRun): void {
+  const document = readFileSync(PERFORMANCE_DOCUMENT, "utf8");
+  writeFileSync(PERFORMANCE_DOCUMENT, replaceBlock(document, blockName(run), report(run)));
+}
