@@ -4,7 +4,7 @@ import type { Command, Host, Invocation } from "../command.js";
 export const importCommand: Command = {
   description: [
     "Stores each PATH, a file, a directory with everything below it, or a symbolic link, and prints its store path: one line for each, in the order of the arguments. It is the path that nix-store --add gives.",
-    "The name of a store path is the last part of PATH: 1 to 211 of the characters 0-9 a-z A-Z + - . _ ? =, and not one that ends in .drv. All names are checked before anything is read. Links are not followed; of the permissions only whether the owner may execute a file is kept; sockets, pipes and devices are refused.",
+    "The name of a store path is the last part of PATH: 1 to 211 of the characters 0-9 a-z A-Z + - . _ ? =, and not one that ends in .drv. All names are checked before anything is read. Links are not followed; of the permissions only whether the owner may execute a file is kept; sockets, pipes and devices are refused, and so is a directory that holds the store itself.",
     "What the store has already is not stored again. After Ctrl-C the store is sound, and running the command again goes on where it was. While another process writes to the same store, this one waits.",
     "With --json each path is one JSON object on a line: path (pathBase64 where it is not UTF-8), storePath, root, narHash, narSize, entries (files, directories and links), filesRead, bytesRead, new and known. Files that have not changed since the last import are not read.",
   ],

@@ -1,6 +1,7 @@
 import type { LocalStoreOptions } from "@tvix/castore/local";
 import { importPath } from "@tvix/store/fs";
 import type { Host, Invocation } from "../command.js";
+import { dataDirectory } from "../data-dir.js";
 import { CliError, EXIT, exitAfterSignal } from "../exit.js";
 import { InterruptedError, orInterrupt } from "../interrupt.js";
 import { BrokenPipeError } from "../io/output.js";
@@ -14,6 +15,7 @@ import {
   storeDestination,
 } from "./destination.js";
 import { ImportProgress } from "./import-progress.js";
+import { checkOutsideStore } from "./own-store.js";
 import { jsonResult, summary } from "./report.js";
 import { checkSources, type Source } from "./sources.js";
 import { treeSize } from "./tree-size.js";
@@ -23,6 +25,7 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
   const { options } = invocation;
   const sources = checkSources(invocation.arguments, options.value("name"));
   const dryRun = options.has("dry-run");
+  if (!dryRun) checkOutsideStore(sources, dataDirectory(options.value("data-dir"), host));
   try {
     await withStore(
       invocation,

@@ -28,7 +28,10 @@ describe("FdSink", () => {
   it.skipIf(!existsSync("/dev/full"))("passes on what the system says", async () => {
     const fd = openSync("/dev/full", "w");
     const sink = new FdSink(fd, new AbortController().signal);
-    await expect(sink.write(Uint8Array.of(1))).rejects.toMatchObject({ code: "ENOSPC" });
+    await expect(sink.write(Uint8Array.of(1))).rejects.toMatchObject({
+      exitCode: 1,
+      cause: { code: "ENOSPC" },
+    });
     closeSync(fd);
   });
 });

@@ -1,12 +1,13 @@
 import { write } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { CliError, EXIT } from "../exit.js";
 import { BrokenPipeError, type ByteSink } from "./output.js";
 
 /** How long to wait for a full pipe that somebody has made non-blocking. */
 const RETRY_MS = 1;
 
 /**
- * Writes to a file descriptor. Unlike `process.stdout`, a reader that does not read holds up only
+ * Writes to the file descriptor of standard output. Unlike `process.stdout`, a reader that does not read holds up only
  * the write, not the whole process: Ctrl-C still works. For that `process.stdout` must never be
  * touched: Node makes a pipe behind it non-blocking, and each write would be cut off where the pipe
  * is full.
@@ -27,7 +28,10 @@ export class FdSink implements ByteSink {
     return this.#pending > 0;
   }
 
-  /** @throws {@link BrokenPipeError} when nobody reads any more */
+  /**
+   * @throws {@link BrokenPipeError} when nobody reads any more
+   * @throws {@link CliError} when the system refuses: the disk is full, ...
+   */
   async write(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; ) {
       this.#signal.throwIfAborted();
@@ -41,7 +45,10 @@ export class FdSink implements ByteSink {
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
       if (code === "EPIPE") throw new BrokenPipeError("Nobody reads the output", { cause: error });
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN") {
+        this.#signal.throwIfAborted();
+        throw new CliError(EXIT.failed, "cannot write to standard output", { cause: error });
+      }
       await delay(RETRY_MS);
       return 0;
     }

@@ -1,6 +1,6 @@
 import type { CheckFinding, CheckProgress } from "@tvix/castore/local";
 import type { Host, Invocation } from "../command.js";
-import { EXIT } from "../exit.js";
+import { EXIT, NotFoundError } from "../exit.js";
 import { formatBytes, formatCount, plural } from "../format/quantities.js";
 import { Progress } from "../io/progress.js";
 import { checkPathInfos } from "./check-path-infos.js";
@@ -10,6 +10,10 @@ import { type OpenStore, withStore } from "./open.js";
 export async function checkStore(invocation: Invocation, host: Host): Promise<number> {
   const { options } = invocation;
   return await withStore(invocation, host, async (store) => {
+    // A misspelt directory must not pass for a sound store.
+    if ((await store.local.stats()).packs === 0) {
+      throw new NotFoundError(`there is nothing to check: no store at ${store.directory}`);
+    }
     using progress = new Progress(host.stderr, { hidden: options.has("quiet") });
     let found = 0;
     for await (const finding of allFindings(store, invocation, host, progress)) {

@@ -232,6 +232,7 @@ describe("tvix", () => {
       () => ["ls", storePath, "link/x"],
       /is a symbolic link to "include\/stdio.h"/,
     ],
+    ["a store to check", () => ["check", "--data-dir", "nosuch"], /no store at nosuch$/m],
     ["a file on disk", () => ["nar", "dump", "./nosuch"], /no such file or directory/],
     ["a file to import", () => ["import", "nosuch"], /"nosuch": no such file or directory/],
   ])("does not find %s", async (_, args, message) => {

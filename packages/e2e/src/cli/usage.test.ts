@@ -30,6 +30,7 @@ describe("tvix", () => {
     ["a name for two paths", ["import", "--name", "x", "file", "file"], /for a single PATH/],
     ["a bad name", ["import", "--name", "a/b", "file"], /"\/" at position 1 may not occur/],
     ["the root directory", ["import", "/"], /its name is empty.*--name/],
+    ["a directory that holds the store", ["import", "."], /the store itself is in it/],
     ["ls without a target", ["ls"], /ls needs TARGET/],
     ["ls of a file on disk", ["ls", "file"], /tvix import$/],
     ["ls of a directory on disk", ["ls", "/usr/include"], /tvix import$/],
