@@ -1,11 +1,14 @@
-import fs from "node:fs";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { type Blake3Hash, createBlake3 } from "../hasher/blake3.js";
+import { Directory } from "../nodes/directory.js";
 import { decodeDirectory } from "../wire/directory-codec.js";
+import { directoryDigest } from "../wire/directory-digest.js";
+import { checkPack } from "./check-pack.js";
 import { decodeChunkList } from "./chunk-list.js";
-import { type IndexedRecord, IndexReader } from "./index-database.js";
+import { IndexReader } from "./index-database.js";
+import type { IndexedRecord } from "./index-schema.js";
 import { packFileName } from "./pack-files.js";
 import { RecordKind } from "./pack-format.js";
 import { describeRecord } from "./record.js";
@@ -14,11 +17,12 @@ import type { StoreCore } from "./store-core.js";
 /** Something that is wrong in a store. */
 export interface CheckFinding {
   /**
+   * - `index`: the index is damaged; it can be made again from the packs.
    * - `pack`: a pack is missing, short, or holds bytes that no record accounts for.
    * - `record`: a record cannot be read or is not what its key says.
    * - `reference`: something refers to content that is not stored.
    */
-  readonly type: "pack" | "record" | "reference";
+  readonly type: "index" | "pack" | "record" | "reference";
   /** Name of the pack, where one is concerned. */
   readonly pack?: string;
   /** Digest or key of what is concerned. */
@@ -43,6 +47,8 @@ export interface CheckOptions extends CallOptions {
 /** Records between two calls of `onProgress` and two looks at the signal. */
 const PROGRESS_RECORDS = 256;
 
+const EMPTY_DIGEST = directoryDigest(Directory.EMPTY);
+
 const ALL_KINDS: readonly RecordKind[] = Object.values(RecordKind);
 
 /**
@@ -56,32 +62,45 @@ export async function* checkStore(
 ): AsyncGenerator<CheckFinding, void, undefined> {
   const index = core.index();
   if (index === undefined) return;
-  yield* checkPacks(core, index);
-  const check = new StoreCheck(core, index, options);
   // A connection of its own, which stays in one state while the records of a kind go by.
   const list = new IndexReader(core.layout.index);
   try {
-    for (const kind of ALL_KINDS) {
-      for (const record of list.recordsInPackOrder(kind)) {
-        const finding = await check.record(record);
-        if (finding !== undefined) yield finding;
-      }
-    }
+    yield* checkAll(core, index, list, options);
+  } catch (error) {
+    // Damage in packs is found record by record: what ends the check is an index that cannot be read.
+    if (!CastoreError.is(error, "CORRUPT")) throw error;
+    yield indexFinding(error.message);
   } finally {
     list.close();
   }
 }
 
-function* checkPacks(core: StoreCore, index: IndexReader): Generator<CheckFinding> {
-  for (const { id, length } of index.packs()) {
-    const pack = packFileName(id);
-    const size = fs.statSync(`${core.layout.packs}/${pack}`, { throwIfNoEntry: false })?.size;
-    if (size === undefined && length > 0) {
-      yield { type: "pack", pack, message: `Pack ${pack} is missing` };
-    } else if (size !== undefined && size < length) {
-      yield { type: "pack", pack, message: `Pack ${pack} has ${size} bytes instead of ${length}` };
+async function* checkAll(
+  core: StoreCore,
+  index: IndexReader,
+  list: IndexReader,
+  options: CheckOptions,
+): AsyncGenerator<CheckFinding, void, undefined> {
+  const damage = list.damage();
+  if (damage !== undefined) yield indexFinding(`The index is damaged: ${damage}`);
+  for (const pack of list.packs()) {
+    options.signal?.throwIfAborted();
+    yield* checkPack(core, index, list, pack);
+  }
+  const check = new StoreCheck(core, index, options);
+  for (const kind of ALL_KINDS) {
+    for (const record of list.recordsInPackOrder(kind)) {
+      const finding = await check.record(record);
+      if (finding !== undefined) yield finding;
     }
   }
+}
+
+function indexFinding(message: string): CheckFinding {
+  return {
+    type: "index",
+    message: `${message}; without the file meta.sqlite, the next writer makes a new one from the packs`,
+  };
 }
 
 class StoreCheck {
@@ -132,7 +151,7 @@ class StoreCheck {
       const key = node.digest.toBytes();
       const isStored =
         node.type === "directory"
-          ? this.#index.has(RecordKind.DIRECTORY, key) || node.size === 0n
+          ? this.#index.has(RecordKind.DIRECTORY, key) || node.digest.equals(EMPTY_DIGEST)
           : this.#index.has(RecordKind.CHUNK, key) || this.#index.has(RecordKind.CHUNK_LIST, key);
       if (isStored) continue;
       return this.#finding(

@@ -1,111 +1,29 @@
+import fs from "node:fs";
 import Database from "better-sqlite3";
 import { CastoreError } from "../errors.js";
 import {
+  attempt,
+  checkSchema,
+  createSchema,
+  type IndexedPack,
+  type IndexedRecord,
+  indexError,
+  isBlank,
+  type KindTotals,
+  openDatabase,
+  pragmaNumber,
+  READ,
+  type RecordLocation,
+  type RecordPlace,
+  readPacks,
+  rows,
+} from "./index-schema.js";
+import {
   PACK_HEADER_LENGTH,
   RECORD_HEADER_LENGTH,
-  type RecordCodec,
   type RecordHeader,
   type RecordKind,
 } from "./pack-format.js";
-
-/** Version of the schema below, kept in SQLite's `user_version`. */
-const SCHEMA_VERSION = 1;
-
-/** "tvix", kept in SQLite's `application_id`, so that other databases are not taken for ours. */
-const APPLICATION_ID = 0x74766978;
-
-/**
- * How long SQLite itself waits for the short locks that other connections take, in milliseconds.
- * The writer's lock is another one, see writer-lock.ts.
- */
-const BUSY_TIMEOUT_MS = 30_000;
-
-const SCHEMA = `
-  create table pack (
-    id integer primary key,
-    length integer not null,       -- bytes of it that are indexed
-    sealed integer not null        -- 1: never appended to again
-  ) strict;
-  create table record (
-    kind integer not null,
-    key blob not null,             -- 32 bytes
-    pack integer not null,
-    offset integer not null,       -- of the record's header
-    stored integer not null,       -- payload bytes in the pack
-    raw integer not null,          -- payload bytes
-    codec integer not null,
-    primary key (kind, key)
-  ) strict, without rowid;
-  create table derived (
-    space text not null,
-    key blob not null,
-    value blob not null,
-    unique (space, key)
-  ) strict;
-`;
-
-/** Where a record is. */
-export interface RecordLocation {
-  readonly pack: number;
-  /** Of the record's header. */
-  readonly offset: number;
-  /** Length of the payload in the pack. */
-  readonly stored: number;
-  /** Length of the payload. */
-  readonly raw: number;
-  readonly codec: RecordCodec;
-}
-
-/** A record and where it is. */
-export interface IndexedRecord extends RecordLocation {
-  readonly kind: RecordKind;
-  readonly key: Uint8Array;
-}
-
-/** What the index knows of a pack. */
-export interface IndexedPack {
-  readonly id: number;
-  readonly length: number;
-  readonly sealed: boolean;
-}
-
-/** Count and bytes of the records of one kind. */
-export interface KindTotals {
-  readonly kind: RecordKind;
-  readonly records: number;
-  readonly raw: number;
-  readonly stored: number;
-}
-
-/** Maps an error of SQLite to ours. */
-export function databaseError(cause: unknown, what: string): CastoreError {
-  const code = cause instanceof Database.SqliteError ? cause.code : "";
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {
-    return new CastoreError("CORRUPT", `${what}: the index is damaged: ${text}`, { cause });
-  }
-  if (code.startsWith("SQLITE_BUSY")) {
-    return new CastoreError("UNAVAILABLE", `${what}: the index is in use: ${text}`, { cause });
-  }
-  return new CastoreError("STORAGE", `${what}: ${text}`, { cause });
-}
-
-function open(file: string, readonly: boolean): Database.Database {
-  const database = new Database(file, {
-    readonly,
-    fileMustExist: readonly,
-    timeout: BUSY_TIMEOUT_MS,
-  });
-  try {
-    // 16 MiB of page cache: digests are random keys. No mapped I/O, where a failing disk would kill
-    // the process instead of giving an error.
-    database.pragma("cache_size = -16384");
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
 
 /**
  * Reads the index; never waits for the writer.
@@ -125,25 +43,38 @@ export class IndexReader {
 
   /** @throws {@link CastoreError} "CORRUPT" or "UNSUPPORTED" when it is not an index of ours */
   constructor(file: string) {
+    const database = attempt("Cannot open the index", () => openDatabase(file, true));
     try {
-      this.#database = open(file, true);
-      checkSchema(this.#database);
+      checkSchema(database);
+      this.#begin = database.prepare("begin");
+      this.#end = database.prepare("commit");
+      this.#find = database.prepare(
+        "select pack, offset, stored, raw, codec from record where kind = ? and key = ?",
+      );
+      this.#exists = database
+        .prepare<[number, Uint8Array], number>("select 1 from record where kind = ? and key = ?")
+        .pluck();
+      this.#derived = database
+        .prepare<[string, Uint8Array], Uint8Array>(
+          "select value from derived where space = ? and key = ?",
+        )
+        .pluck();
     } catch (error) {
-      throw CastoreError.is(error) ? error : databaseError(error, "Cannot open the index");
+      database.close();
+      throw indexError(error, "Cannot open the index");
     }
-    this.#begin = this.#database.prepare("begin");
-    this.#end = this.#database.prepare("commit");
-    this.#find = this.#database.prepare(
-      "select pack, offset, stored, raw, codec from record where kind = ? and key = ?",
-    );
-    this.#exists = this.#database
-      .prepare<[number, Uint8Array], number>("select 1 from record where kind = ? and key = ?")
-      .pluck();
-    this.#derived = this.#database
-      .prepare<[string, Uint8Array], Uint8Array>(
-        "select value from derived where space = ? and key = ?",
-      )
-      .pluck();
+    this.#database = database;
+  }
+
+  /** The index; `undefined` when the file does not exist, or is being made at this moment. */
+  static openIfMade(file: string): IndexReader | undefined {
+    if (!fs.existsSync(file)) return undefined;
+    try {
+      return new IndexReader(file);
+    } catch (error) {
+      if (CastoreError.is(error, "CORRUPT") && isBlank(file)) return undefined;
+      throw error;
+    }
   }
 
   /** Lets the next lookup see the newest state. */
@@ -154,53 +85,80 @@ export class IndexReader {
   }
 
   has(kind: RecordKind, key: Uint8Array): boolean {
-    this.#share();
-    return this.#exists.get(kind, key) !== undefined;
+    return this.#lookup(() => this.#exists.get(kind, key)) !== undefined;
   }
 
   find(kind: RecordKind, key: Uint8Array): RecordLocation | undefined {
-    this.#share();
-    return this.#find.get(kind, key);
+    return this.#lookup(() => this.#find.get(kind, key));
   }
 
   /** All records of a kind, in the order in which they lie in the packs. */
-  recordsInPackOrder(kind: RecordKind): IterableIterator<IndexedRecord> {
-    return this.#database
-      .prepare<[number], IndexedRecord>(
+  recordsInPackOrder(kind: RecordKind): Generator<IndexedRecord, void, undefined> {
+    return rows(
+      this.#database.prepare<[number], IndexedRecord>(
         "select kind, key, pack, offset, stored, raw, codec from record where kind = ? order by pack, offset",
-      )
-      .iterate(kind);
+      ),
+      kind,
+    );
   }
 
   /** Up to `limit` records of a kind whose keys come after `after`, in byte order. */
   recordsAfter(kind: RecordKind, after: Uint8Array, limit: number): IndexedRecord[] {
-    return this.#database
-      .prepare<[number, Uint8Array, number], IndexedRecord>(
-        "select kind, key, pack, offset, stored, raw, codec from record where kind = ? and key > ? order by key limit ?",
-      )
-      .all(kind, after, limit);
+    return attempt(READ, () =>
+      this.#database
+        .prepare<[number, Uint8Array, number], IndexedRecord>(
+          "select kind, key, pack, offset, stored, raw, codec from record where kind = ? and key > ? order by key limit ?",
+        )
+        .all(kind, after, limit),
+    );
+  }
+
+  /** Where the records of a pack are, in their order. */
+  placesIn(pack: number): Generator<RecordPlace, void, undefined> {
+    return rows(
+      this.#database.prepare<[number], RecordPlace>(
+        "select offset, stored from record where pack = ? order by offset",
+      ),
+      pack,
+    );
   }
 
   packs(): IndexedPack[] {
-    return readPacks(this.#database);
+    return attempt(READ, () => readPacks(this.#database));
   }
 
   totals(): KindTotals[] {
-    return this.#database
-      .prepare<[], KindTotals>(
-        "select kind, count(*) as records, sum(raw) as raw, sum(stored) as stored from record group by kind",
-      )
-      .all();
+    return attempt(READ, () =>
+      this.#database
+        .prepare<[], KindTotals>(
+          "select kind, count(*) as records, sum(raw) as raw, sum(stored) as stored from record group by kind",
+        )
+        .all(),
+    );
+  }
+
+  /** What SQLite finds wrong with the structure of the index; `undefined` when nothing is. */
+  damage(): string | undefined {
+    const result = attempt(READ, () => this.#database.pragma("quick_check(1)", { simple: true }));
+    return result === "ok" ? undefined : String(result);
   }
 
   derived(space: string, key: Uint8Array): Uint8Array | undefined {
-    this.#share();
-    return this.#derived.get(space, key);
+    return this.#lookup(() => this.#derived.get(space, key));
   }
 
   close(): void {
     this.refresh();
     this.#database.close();
+  }
+
+  #lookup<T>(lookup: () => T): T {
+    try {
+      this.#share();
+      return lookup();
+    } catch (error) {
+      throw indexError(error, READ);
+    }
   }
 
   #share(): void {
@@ -226,7 +184,7 @@ export class IndexWriter {
 
   /** Opens the index, or makes an empty one. */
   constructor(file: string) {
-    this.#database = open(file, false);
+    this.#database = openDatabase(file, false);
     try {
       this.#database.pragma("journal_mode = WAL");
       // The packs are what is made durable. Commits that a power loss takes back are made again from
@@ -318,45 +276,20 @@ export class IndexWriter {
     this.#saveDerived.run(space, key, value);
   }
 
+  /**
+   * Leaves all of it in one file. The two others that SQLite keeps beside it stay, empty: who may
+   * only read could not make them.
+   */
   close(): void {
-    this.#database.close();
+    const last = new Database(this.#database.name, { readonly: true });
+    try {
+      pragmaNumber(last, "schema_version");
+      // Readers at work are not waited for.
+      this.#database.pragma("busy_timeout = 0");
+      this.#database.pragma("wal_checkpoint(TRUNCATE)");
+    } finally {
+      this.#database.close();
+      last.close();
+    }
   }
-}
-
-function createSchema(database: Database.Database): void {
-  database
-    .transaction(() => {
-      if (pragmaNumber(database, "user_version") !== 0) return;
-      if (pragmaNumber(database, "schema_version") !== 0) return;
-      database.exec(SCHEMA);
-      database.pragma(`application_id = ${APPLICATION_ID}`);
-      database.pragma(`user_version = ${SCHEMA_VERSION}`);
-    })
-    .immediate();
-}
-
-function checkSchema(database: Database.Database): void {
-  if (pragmaNumber(database, "application_id") !== APPLICATION_ID) {
-    throw new CastoreError("CORRUPT", "Cannot open the index: it is another kind of database");
-  }
-  const version = pragmaNumber(database, "user_version");
-  if (version !== SCHEMA_VERSION) {
-    throw new CastoreError(
-      "UNSUPPORTED",
-      `Cannot open the index: schema version ${version}, this program knows ${SCHEMA_VERSION}`,
-    );
-  }
-}
-
-function pragmaNumber(database: Database.Database, name: string): number {
-  return Number(database.pragma(name, { simple: true }));
-}
-
-function readPacks(database: Database.Database): IndexedPack[] {
-  return database
-    .prepare<[], { id: number; length: number; sealed: number }>(
-      "select id, length, sealed from pack order by id",
-    )
-    .all()
-    .map((row) => ({ ...row, sealed: row.sealed === 1 }));
 }

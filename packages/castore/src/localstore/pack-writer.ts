@@ -1,6 +1,7 @@
 import { toLatin1 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
-import { databaseError, type IndexedPack, type IndexWriter } from "./index-database.js";
+import type { IndexWriter } from "./index-database.js";
+import { databaseError, type IndexedPack } from "./index-schema.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   encodePackHeader,

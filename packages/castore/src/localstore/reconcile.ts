@@ -1,6 +1,7 @@
 import { CastoreError } from "../errors.js";
 import type { ZstdCodec } from "./compression.js";
-import type { IndexedPack, IndexWriter } from "./index-database.js";
+import type { IndexWriter } from "./index-database.js";
+import type { IndexedPack } from "./index-schema.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   decodePackHeader,
@@ -127,6 +128,12 @@ function dropPack(
     : [{ type: "tail-cut", pack: pack.id, offset: 0, bytes: size, records: 0 }];
 }
 
+/** A part of a pack in memory. */
+interface Window {
+  readonly base: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Walks over the part of a pack that the index does not know. */
 class PackScan {
   readonly events: RecoveryEvent[] = [];
@@ -135,6 +142,7 @@ class PackScan {
   readonly #pack: number;
   readonly #size: number;
   readonly #zstd: ZstdCodec;
+  #window: Window = { base: 0, bytes: new Uint8Array(0) };
   #found: { header: RecordHeader; offset: number }[] = [];
   #indexed = 0;
 
@@ -151,41 +159,30 @@ class PackScan {
     return this.#nextHeader(0) === undefined;
   }
 
-  /** @returns where the pack ends now */
+  /**
+   * @param mayCut - whether what follows the last sound record is a write that had not ended
+   * @returns where the pack ends now
+   */
   run(start: number, mayCut: boolean): number {
-    let offset = start;
-    while (offset < this.#size) {
+    let end = start;
+    for (let offset = start; offset < this.#size; ) {
       const header = this.#headerAt(offset);
-      const end = header === undefined ? undefined : this.#endOf(header, offset);
-      if (header === undefined || end === undefined) {
-        const next = this.#nextHeader(offset + 1);
-        if (next === undefined) {
-          offset = this.#endAt(offset, mayCut);
-          break;
-        }
-        this.#damaged(offset, next - offset);
-        offset = next;
-        continue;
+      const next = header && this.#endOf(header, offset);
+      if (header !== undefined && next !== undefined && this.#isSound(header, offset)) {
+        if (offset > end) this.#event("damaged", end, offset - end);
+        this.#keep(header, offset);
+        end = next;
       }
-      if (this.#isSound(header, offset)) this.#keep(header, offset);
-      else if (end === this.#size && mayCut) {
-        // The last record, complete in length but not in content: its write had not ended.
-        offset = this.#endAt(offset, mayCut);
-        break;
-      } else this.#damaged(offset, end - offset);
-      offset = end;
+      offset = next ?? this.#nextHeader(offset + 1) ?? this.#size;
     }
+    if (end < this.#size) end = this.#endAt(end, mayCut);
     this.#commit();
     if (this.#indexed > 0) {
-      this.events.push({
-        type: "tail-indexed",
-        pack: this.#pack,
-        offset: start,
-        bytes: offset - start,
-        records: this.#indexed,
-      });
+      const bytes = end - start;
+      const records = this.#indexed;
+      this.events.push({ type: "tail-indexed", pack: this.#pack, offset: start, bytes, records });
     }
-    return offset;
+    return end;
   }
 
   #headerAt(offset: number): RecordHeader | undefined {
@@ -211,28 +208,35 @@ class PackScan {
   /** Where the next sound header begins, from `start` on. */
   #nextHeader(start: number): number | undefined {
     const first = RECORD_MAGIC_BYTES[0] as number;
-    for (let base = start; base < this.#size; base += SCAN_WINDOW) {
-      // Windows overlap by a header, so that none is cut in two.
-      const window = readAt(
-        this.#file,
-        base,
-        Math.min(SCAN_WINDOW + RECORD_HEADER_LENGTH, this.#size - base),
-      );
-      for (
-        let at = window.indexOf(first);
-        at !== -1 && at < SCAN_WINDOW;
-        at = window.indexOf(first, at + 1)
-      ) {
-        const header = readRecordHeader(window, at);
-        if (header !== undefined && this.#endOf(header, base + at) !== undefined) return base + at;
-      }
+    for (let position = start; position < this.#size; ) {
+      const window = this.#windowAt(position);
+      const at = window.bytes.indexOf(first, position - window.base);
+      position = window.base + (at === -1 ? window.bytes.byteLength : at);
+      if (at === -1) continue;
+      // A header that is cut in two lies in the next window.
+      const { base, bytes } = this.#windowAt(position);
+      const header = readRecordHeader(bytes, position - base);
+      if (header !== undefined && this.#endOf(header, position) !== undefined) return position;
+      position++;
     }
     return undefined;
   }
 
+  /** A part of the pack with room for a header at `position`, where the pack has that room. */
+  #windowAt(position: number): Window {
+    const { base, bytes } = this.#window;
+    const end = base + bytes.byteLength;
+    const isInside = position >= base && position + RECORD_HEADER_LENGTH <= end;
+    if (!isInside && !(position >= base && end === this.#size)) {
+      const length = Math.min(SCAN_WINDOW, this.#size - position);
+      this.#window = { base: position, bytes: readAt(this.#file, position, length) };
+    }
+    return this.#window;
+  }
+
   #endAt(offset: number, mayCut: boolean): number {
     if (!mayCut) {
-      this.#damaged(offset, this.#size - offset);
+      this.#event("damaged", offset, this.#size - offset);
       return this.#size;
     }
     this.#file.truncate(offset);
@@ -256,10 +260,6 @@ class PackScan {
     });
     this.#indexed += found.length;
     this.#found = [];
-  }
-
-  #damaged(offset: number, bytes: number): void {
-    this.#event("damaged", offset, bytes);
   }
 
   #event(type: RecoveryEvent["type"], offset: number, bytes: number): void {

@@ -3,7 +3,7 @@ import path from "node:path";
 import { equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { ZstdCodec } from "./compression.js";
-import type { RecordLocation } from "./index-database.js";
+import type { RecordLocation } from "./index-schema.js";
 import { fileError, isNodeError } from "./layout.js";
 import { packFileName } from "./pack-files.js";
 import {
@@ -23,11 +23,18 @@ const BLOCKING_READ_BYTES = 32 * 1024;
 /** Most packs that are kept open. */
 const MAX_OPEN_PACKS = 64;
 
+/** A pack that is open; its number must not be closed, and given to another file, during a read. */
+interface OpenPack {
+  readonly fd: number;
+  reads: number;
+  isRetired: boolean;
+}
+
 /** Reads records out of the packs and verifies each before it is given out. */
 export class RecordReader {
   readonly #directory: string;
   readonly #zstd: ZstdCodec;
-  readonly #open = new Map<number, number>();
+  readonly #open = new Map<number, OpenPack>();
 
   constructor(packsDirectory: string, zstd: ZstdCodec) {
     this.#directory = packsDirectory;
@@ -58,8 +65,9 @@ export class RecordReader {
     }
   }
 
+  /** Closes the packs, those that are being read as soon as that is done. */
   close(): void {
-    for (const fd of this.#open.values()) fs.closeSync(fd);
+    for (const pack of this.#open.values()) retire(pack);
     this.#open.clear();
   }
 
@@ -69,7 +77,8 @@ export class RecordReader {
     bytes: Uint8Array,
     location: RecordLocation,
   ): Promise<number> {
-    const fd = this.#descriptor(kind, key, location);
+    const pack = this.#packOf(kind, key, location);
+    pack.reads++;
     try {
       let filled = 0;
       while (filled < bytes.byteLength) {
@@ -77,8 +86,8 @@ export class RecordReader {
         const at = location.offset + filled;
         const count =
           bytes.byteLength <= BLOCKING_READ_BYTES
-            ? fs.readSync(fd, bytes, filled, length, at)
-            : await readAsync(fd, bytes, filled, at);
+            ? fs.readSync(pack.fd, bytes, filled, length, at)
+            : await readAsync(pack.fd, bytes, filled, at);
         if (count === 0) break;
         filled += count;
       }
@@ -88,10 +97,13 @@ export class RecordReader {
         error,
         `Cannot read ${describeRecord(kind, key)} in pack ${packFileName(location.pack)}`,
       );
+    } finally {
+      pack.reads--;
+      if (pack.isRetired) retire(pack);
     }
   }
 
-  #descriptor(kind: RecordKind, key: Uint8Array, location: RecordLocation): number {
+  #packOf(kind: RecordKind, key: Uint8Array, location: RecordLocation): OpenPack {
     const known = this.#open.get(location.pack);
     if (known !== undefined) return known;
     let fd: number;
@@ -102,15 +114,16 @@ export class RecordReader {
         throw this.#corrupt(kind, key, location, "the pack is gone", error);
       throw fileError(error, `Cannot open pack ${packFileName(location.pack)}`);
     }
-    if (this.#open.size >= MAX_OPEN_PACKS) this.#closeOldest();
-    this.#open.set(location.pack, fd);
-    return fd;
+    if (this.#open.size >= MAX_OPEN_PACKS) this.#retireOldest();
+    const pack = { fd, reads: 0, isRetired: false };
+    this.#open.set(location.pack, pack);
+    return pack;
   }
 
-  #closeOldest(): void {
-    for (const [pack, fd] of this.#open) {
-      this.#open.delete(pack);
-      fs.closeSync(fd);
+  #retireOldest(): void {
+    for (const [id, pack] of this.#open) {
+      this.#open.delete(id);
+      retire(pack);
       return;
     }
   }
@@ -128,6 +141,11 @@ export class RecordReader {
       { cause },
     );
   }
+}
+
+function retire(pack: OpenPack): void {
+  pack.isRetired = true;
+  if (pack.reads === 0) fs.closeSync(pack.fd);
 }
 
 function isAsIndexed(

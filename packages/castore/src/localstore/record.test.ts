@@ -78,11 +78,12 @@ describe("encodeRecord()", () => {
 
 describe("writeRecord()", () => {
   it("writes one record behind the other", () => {
-    const [a, b] = [TEXT, NOISE].map((raw) => ({
+    const chunkOf = (raw: Uint8Array) => ({
       kind: RecordKind.CHUNK,
       key: blake3(raw).toBytes(),
       raw,
-    })) as [{ kind: RecordKind; key: Uint8Array; raw: Uint8Array }, typeof a];
+    });
+    const [a, b] = [chunkOf(TEXT), chunkOf(NOISE)];
     const target = new Uint8Array(maxRecordLength(a.raw.byteLength) + maxRecordLength(150));
     const end = writeRecord(target, writeRecord(target, 0, a, zstd), b, zstd);
     const apart = [a, b].map(({ kind, key, raw }) => encodeRecord(kind, key, raw, zstd));

@@ -75,9 +75,7 @@ export class StoreCore {
   index(): IndexReader | undefined {
     if (this.#closing.signal.aborted)
       throw new CastoreError("STORAGE", "Cannot read: the store is closed");
-    if (this.#index === undefined && fs.existsSync(this.layout.index)) {
-      this.#index = new IndexReader(this.layout.index);
-    }
+    this.#index ??= IndexReader.openIfMade(this.layout.index);
     return this.#index;
   }
 

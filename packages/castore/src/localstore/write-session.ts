@@ -1,6 +1,7 @@
 import { CastoreError } from "../errors.js";
 import type { ZstdCodec } from "./compression.js";
-import { databaseError, IndexWriter } from "./index-database.js";
+import { IndexWriter } from "./index-database.js";
+import { databaseError } from "./index-schema.js";
 import { quarantineIndex, type StoreLayout } from "./layout.js";
 import type { PackFiles } from "./pack-files.js";
 import { PackWriter, type WriteJob, type WriteOutcome } from "./pack-writer.js";

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { databaseError } from "./index-database.js";
+import { databaseError } from "./index-schema.js";
 import { isNodeError } from "./layout.js";
 
 /** Which process writes to a store. */
