@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { type CpuProfile, summarizeThread } from "./cpu-profile.js";
 
 function node(id: number, functionName: string, url = "") {
-  return { id, callFrame: { functionName, url } };
+  return { id, callFrame: { functionName, url, lineNumber: 0 } };
 }
+
+const lastPart = (url: string): string => url.split("/").at(-1) ?? "";
 
 const PROFILE: CpuProfile = {
   nodes: [
@@ -22,7 +24,7 @@ const PROFILE: CpuProfile = {
 
 describe("summarizeThread()", () => {
   it("adds up the time of a function wherever it was called, longest first", () => {
-    expect(summarizeThread(PROFILE, 1).functions).toEqual([
+    expect(summarizeThread(PROFILE, 1, lastPart).functions).toEqual([
       { name: "compress (compression.js)", milliseconds: 30 },
       { name: "(anonymous) (encoder-thread.js)", milliseconds: 5 },
       { name: "(garbage collector)", milliseconds: 4 },
@@ -30,16 +32,16 @@ describe("summarizeThread()", () => {
   });
 
   it("does not count waiting as work", () => {
-    expect(summarizeThread(PROFILE, 1)).toMatchObject({
+    expect(summarizeThread(PROFILE, 1, lastPart)).toMatchObject({
       lifeMilliseconds: 100,
       busyMilliseconds: 39,
     });
   });
 
   it("names a worker after its module, whatever else it loaded, and the first thread main", () => {
-    expect(summarizeThread(PROFILE, 2).name).toBe("encoder");
-    expect(summarizeThread(PROFILE, 0).name).toBe("main");
+    expect(summarizeThread(PROFILE, 2, lastPart).name).toBe("encoder");
+    expect(summarizeThread(PROFILE, 0, lastPart).name).toBe("main");
     const bare = { ...PROFILE, nodes: PROFILE.nodes.filter(({ id }) => id !== 4) };
-    expect(summarizeThread(bare, 2).name).toBe("worker");
+    expect(summarizeThread(bare, 2, lastPart).name).toBe("worker");
   });
 });

@@ -1,3 +1,5 @@
+import type { ModuleNames } from "./bundle-modules.js";
+
 /** The parts of a `.cpuprofile`, the format of V8's sampling profiler, that are used. */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
@@ -16,6 +18,8 @@ interface ProfileNode {
   readonly callFrame: {
     readonly functionName: string;
     readonly url: string;
+    /** Where it begins, counted from 0. */
+    readonly lineNumber: number;
   };
 }
 
@@ -47,9 +51,14 @@ const THREAD_MODULE = "-thread.js";
  * Sums up the samples of one thread.
  *
  * @param threadId - Node's number for it; 0 is the main thread
+ * @param moduleName - tells which module a function is in
  */
-export function summarizeThread(profile: CpuProfile, threadId: number): ThreadSummary {
-  const names = new Map(profile.nodes.map((node) => [node.id, functionName(node)]));
+export function summarizeThread(
+  profile: CpuProfile,
+  threadId: number,
+  moduleName: ModuleNames,
+): ThreadSummary {
+  const names = new Map(profile.nodes.map((node) => [node.id, functionName(node, moduleName)]));
   const microseconds = new Map<string, number>();
   profile.samples.forEach((id, index) => {
     const name = names.get(id) ?? "(unknown)";
@@ -67,9 +76,10 @@ export function summarizeThread(profile: CpuProfile, threadId: number): ThreadSu
   };
 }
 
-function functionName({ callFrame: { functionName, url } }: ProfileNode): string {
+function functionName({ callFrame }: ProfileNode, moduleName: ModuleNames): string {
+  const { functionName, url, lineNumber } = callFrame;
   const name = functionName === "" ? "(anonymous)" : functionName;
-  return url === "" ? name : `${name} (${fileName(url)})`;
+  return url === "" ? name : `${name} (${moduleName(url, lineNumber)})`;
 }
 
 /** A worker is called after the module it was started with. */

@@ -9,6 +9,7 @@ import type { RunHost } from "../run-host.js";
 import { prepareTrees, Scratch } from "../scratch.js";
 import type { Trees } from "../trees/make-trees.js";
 import { warmMemory } from "../warm-memory.js";
+import { createModuleNames } from "./bundle-modules.js";
 import { type CpuProfile, summarizeThread, type ThreadSummary } from "./cpu-profile.js";
 
 /** The profile of one import. */
@@ -100,9 +101,10 @@ function threadId(fileName: string): number {
 
 /** The main thread first, then the others by the time they were busy. */
 function readThreads(output: string): ThreadSummary[] {
+  const moduleName = createModuleNames();
   const threads = readdirSync(output).map((name) => {
     const profile = JSON.parse(readFileSync(join(output, name), "utf8")) as CpuProfile;
-    const summary = summarizeThread(profile, threadId(name));
+    const summary = summarizeThread(profile, threadId(name), moduleName);
     return { ...summary, functions: summary.functions.slice(0, KEPT_FUNCTIONS) };
   });
   const rank = ({ name, busyMilliseconds }: ThreadSummary): number =>
