@@ -166,6 +166,22 @@ describe("readTree()", () => {
     expectSameBytes(concatBytes(contents), concatBytes([Buffer.from("in ain b"), LARGE_CONTENT]));
   });
 
+  it("puts names in byte order, in whatever order the file system lists them", () => {
+    const names = ["a", "B", "\xff", "ab", "\x01", "a.", "a\xc3\xa9", "~"];
+    writeFileTree(scratch("tree"), directory(Object.fromEntries(names.map((n) => [n, file(n)]))));
+    const { readdirSync } = fs;
+    for (const order of [names, [...names].reverse(), [...names].sort()]) {
+      const listed = (...args: Parameters<typeof readdirSync>) =>
+        [...(readdirSync(...args) as unknown as fs.Dirent[])].sort(
+          (a, b) => order.indexOf(a.name) - order.indexOf(b.name),
+        );
+      vi.spyOn(fs, "readdirSync").mockImplementation(listed as never);
+      const found = read(scratch("tree")).lines.filter((_, i) => i % 2 === 1);
+      expect(found.slice(0, -1)).toEqual(["\x01", "B", "a", "a.", "ab", "a\xc3\xa9", "~", "\xff"]);
+      vi.restoreAllMocks();
+    }
+  });
+
   it("gives small files together and pieces of large ones apart", () => {
     writeFileTree(
       scratch("tree"),
@@ -283,6 +299,17 @@ describe("readTree() of a large file that changes", () => {
     expect(openFiles()).toBe(0);
   });
 
+  it("gives no piece that is not all content", () => {
+    writeFileTree(scratch("tree"), directory({ f: LARGE }));
+    let batches = 0;
+    const readShrinking = () =>
+      read(scratch("tree"), () => {
+        if (++batches === 2) fs.truncateSync(path(), 2 * BATCH_BYTES - 1);
+      });
+    expectRefusal(readShrinking, "changed", path());
+    expect(batches).toBe(2);
+  });
+
   it("closes it when reading ends early", () => {
     writeFileTree(scratch("tree"), directory({ f: LARGE }));
     const openFiles = watchOpenFiles();
@@ -373,6 +400,14 @@ describe("readTree() of a tree that changes", () => {
 });
 
 describe("readTree() and failures of the system", () => {
+  it.skipIf(process.platform !== "linux")(
+    "refuses a file that holds more than it says, as those of /proc do",
+    () => {
+      expect(fs.statSync("/proc/version").size).toBe(0);
+      expectRefusal(() => read("/proc/version"), "changed", "/proc/version");
+    },
+  );
+
   it("names the file that cannot be read, and closes it", () => {
     writeFileTree(scratch("tree"), directory({ f: file("x") }));
     const openFiles = watchOpenFiles();
