@@ -34,7 +34,10 @@ function open<T>(source: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> | Ite
 }
 
 /** Settles like `result`, or rejects with the reason of `signal` when that aborts first. */
-async function orAbort<T>(result: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function orAbort<T>(
+  result: T | Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   if (signal === undefined) return await result;
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {

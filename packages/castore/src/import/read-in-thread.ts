@@ -23,7 +23,11 @@ export async function* readInThread(
   signal?.throwIfAborted();
   const nowNs = BigInt(Date.now()) * 1_000_000n;
   const workerData: ReaderThreadData = { path, nowNs, batches: BATCHES_AHEAD };
-  const worker = new Worker(workerUrl("reader-thread", import.meta.url), { workerData });
+  const worker = new Worker(workerUrl("reader-thread", import.meta.url), {
+    workerData,
+    // Not those of the program: what it says of its own code (--input-type) would not fit ours.
+    execArgv: [],
+  });
   const inbox = new Inbox();
   const onAbort = () => inbox.fail(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });

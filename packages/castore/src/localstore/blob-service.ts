@@ -52,7 +52,10 @@ export class LocalBlobService implements BlobService {
   ): Promise<B3Digest> {
     const upload = new BlobUpload(this.#core);
     try {
-      for await (const piece of readSource(source, options.signal)) await upload.push(piece);
+      for await (const piece of readSource(source, options.signal)) {
+        await this.#core.ready(options.signal);
+        await upload.push(piece);
+      }
       return await upload.finish(options.signal);
     } finally {
       upload.dispose();
@@ -64,7 +67,7 @@ export class LocalBlobService implements BlobService {
     if (blobs.length === 0) return [];
     const small = blobs.filter((blob) => blob.byteLength <= SINGLE_CHUNK_BYTES);
     const [digests, large] = await Promise.all([
-      small.length === 0 ? [] : this.#core.store(RecordKind.CHUNK, small),
+      small.length === 0 ? [] : this.#core.store(RecordKind.CHUNK, small, options.signal),
       Promise.all(
         blobs
           .filter((blob) => blob.byteLength > SINGLE_CHUNK_BYTES)

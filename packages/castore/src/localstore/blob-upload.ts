@@ -52,7 +52,8 @@ export class BlobUpload {
   async finish(signal?: AbortSignal): Promise<B3Digest> {
     const stream = this.#stream;
     if (stream === undefined) {
-      const [digest] = await this.#core.store(RecordKind.CHUNK, [concatBytes(this.#small)]);
+      const whole = concatBytes(this.#small);
+      const [digest] = await this.#core.store(RecordKind.CHUNK, [whole], signal);
       return digest as B3Digest;
     }
     for (const batch of stream.chunker.finish()) this.#store(batch);

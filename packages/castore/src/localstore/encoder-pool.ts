@@ -92,10 +92,15 @@ export class EncoderPool {
     if (this.#encoders.length >= this.#maxThreads) return undefined;
     const worker = new Worker(workerUrl("encoder-thread", import.meta.url), {
       workerData: this.#data,
+      // As in writer.ts.
+      execArgv: [],
     });
     const encoder: Encoder = { worker, tasks: [] };
     worker.on("message", (reply: EncodeReply) => this.#settle(encoder, reply));
-    worker.on("error", (error) => this.#lose(encoder, error));
+    worker.on("error", (cause) => {
+      const text = `Cannot write: a thread that encodes has failed: ${cause.message}`;
+      this.#lose(encoder, new CastoreError("STORAGE", text, { cause }));
+    });
     worker.on("exit", () =>
       this.#lose(encoder, new CastoreError("STORAGE", "Cannot write: the store is closed")),
     );

@@ -47,7 +47,7 @@ export class IndexReader {
     try {
       checkSchema(database);
       this.#begin = database.prepare("begin");
-      this.#end = database.prepare("commit");
+      this.#end = database.prepare("rollback");
       this.#find = database.prepare(
         "select pack, offset, stored, raw, codec from record where kind = ? and key = ?",
       );
@@ -81,7 +81,8 @@ export class IndexReader {
   refresh(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#end.run();
+    // An error in a lookup may have ended it already.
+    if (this.#database.inTransaction) this.#end.run();
   }
 
   has(kind: RecordKind, key: Uint8Array): boolean {

@@ -28,7 +28,7 @@ export class KeyedRecords implements RecordStore {
   async put(key: Uint8Array, value: Uint8Array, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     this.#checkKey(key);
-    await this.#core.storeKeyed(this.#kind, key, value);
+    await this.#core.storeKeyed(this.#kind, key, value, options.signal);
   }
 
   async *list(options: CallOptions = {}): AsyncGenerator<KeyedRecord, void, undefined> {

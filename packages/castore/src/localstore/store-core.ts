@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { availableParallelism } from "node:os";
+import { orAbort } from "../blobservice/abortable.js";
 import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
 import { B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
@@ -9,7 +10,7 @@ import { EncoderPool } from "./encoder-pool.js";
 import { IndexReader } from "./index-database.js";
 import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layout.js";
 import type { RecordKind } from "./pack-format.js";
-import type { DerivedEntry, RecordCount, WriteOutcome } from "./pack-writer.js";
+import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
 import { encodeRecord, paddedKey } from "./record.js";
 import { RecordReader } from "./record-reader.js";
 import type { RecoveryReport } from "./write-session.js";
@@ -55,6 +56,9 @@ export class StoreCore {
   readonly #closing = new AbortController();
   #index: IndexReader | undefined;
   #writing: Promise<{ writer: Writer; encoders: EncoderPool }> | undefined;
+  /** Writes that have begun. */
+  readonly #writes = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
 
   private constructor(layout: StoreLayout, zstd: ZstdCodec, options: CoreOptions) {
     this.layout = layout;
@@ -94,18 +98,32 @@ export class StoreCore {
    * Digests payloads, and stores those that are new. They must stay as they are until the promise
    * settles; those that lie in one block of shared memory are not copied.
    *
+   * @param signal - ends the wait for another process that writes
    * @returns the digest of each, once all are durable
    */
-  async store(kind: RecordKind, payloads: readonly Uint8Array[]): Promise<B3Digest[]> {
+  store(
+    kind: RecordKind,
+    payloads: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<B3Digest[]> {
+    return this.#untilDone(this.#store(kind, payloads, signal));
+  }
+
+  async #store(
+    kind: RecordKind,
+    payloads: readonly Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<B3Digest[]> {
     // Before anything is awaited: the caller may reuse its arrays once we have returned.
     const batch = inSharedMemory(payloads);
-    const { writer, encoders } = await this.#forWriting();
+    const { writer, encoders } = await this.#forWriting(signal);
     const encoded = await encoders.encode({ kind, ...batch });
     this.counters.known.records += encoded.known.records;
     this.counters.known.rawBytes += encoded.known.rawBytes;
     try {
       const { records, digests } = encoded;
       if (records.byteLength > 0) this.#written(await writer.write({ records }));
+      else this.#index?.refresh();
       return payloads.map((_, i) =>
         B3Digest.fromBytes(digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
       );
@@ -115,20 +133,48 @@ export class StoreCore {
   }
 
   /** Stores one record under a key that is not the digest of its payload. */
-  async storeKeyed(kind: RecordKind, key: Uint8Array, raw: Uint8Array): Promise<void> {
-    const { writer } = await this.#forWriting();
+  async storeKeyed(
+    kind: RecordKind,
+    key: Uint8Array,
+    raw: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const zstd = this.#options.compression ? this.zstd : undefined;
-    this.#written(await writer.write({ records: encodeRecord(kind, key, raw, zstd) }));
+    await this.#write({ records: encodeRecord(kind, key, raw, zstd) }, signal);
   }
 
   async storeDerived(entries: readonly DerivedEntry[]): Promise<void> {
-    const { writer } = await this.#forWriting();
-    this.#written(await writer.write({ records: new Uint8Array(0), derived: entries }));
+    await this.#write({ records: new Uint8Array(0), derived: entries });
   }
 
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+  /** Waits until this process may write, and begins what that takes. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    await this.#forWriting(signal);
+  }
+
+  #write(job: WriteJob, signal?: AbortSignal): Promise<void> {
+    return this.#untilDone(
+      this.#forWriting(signal).then(async ({ writer }) => this.#written(await writer.write(job))),
+    );
+  }
+
+  /** Lets {@link close} wait for a write. */
+  #untilDone<T>(write: Promise<T>): Promise<T> {
+    const done = () => this.#writes.delete(write);
+    this.#writes.add(write);
+    write.then(done, done);
+    return write;
+  }
+
+  /** Refuses new writes, waits for those that have begun, and closes everything. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort(new CastoreError("STORAGE", "Cannot write: the store is closed"));
+    await Promise.allSettled(this.#writes);
     const writing = await this.#writing?.catch(() => undefined);
     await writing?.encoders.close();
     await writing?.writer.close();
@@ -137,15 +183,19 @@ export class StoreCore {
     this.#index = undefined;
   }
 
-  #forWriting(): Promise<{ writer: Writer; encoders: EncoderPool }> {
+  #forWriting(signal: AbortSignal | undefined): Promise<{ writer: Writer; encoders: EncoderPool }> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
     if (this.#options.readOnly) {
       return Promise.reject(
         new CastoreError("UNSUPPORTED", "Cannot write: the store is opened read-only"),
       );
     }
-    this.#writing ??= this.#startWriting();
-    return this.#writing;
+    if (this.#writing === undefined) {
+      this.#writing = this.#startWriting();
+      // Whoever waited for it may have been told to stop.
+      this.#writing.catch(() => {});
+    }
+    return orAbort(this.#writing, signal);
   }
 
   async #startWriting(): Promise<{ writer: Writer; encoders: EncoderPool }> {
@@ -170,16 +220,17 @@ export class StoreCore {
 
   /** Whether the packs hold something that the index does not know, or the index cannot be used. */
   #needsRecovery(): boolean {
-    let index: IndexReader | undefined;
     try {
-      index = this.index();
+      const indexed = new Map(
+        this.index()
+          ?.packs()
+          .map((pack) => [pack.id, pack.length]),
+      );
+      return packSizes(this.layout).some(([id, size]) => size > (indexed.get(id) ?? -1));
     } catch (error) {
       if (CastoreError.is(error, "CORRUPT")) return true;
       throw error;
     }
-    if (index === undefined) return hasPacks(this.layout);
-    const indexed = new Map(index.packs().map((pack) => [pack.id, pack.length]));
-    return packSizes(this.layout).some(([id, size]) => size > (indexed.get(id) ?? 0));
   }
 
   /** Puts the store in order, unless another process is writing: then what is new is its work. */
@@ -226,10 +277,6 @@ function inSharedMemory(payloads: readonly Uint8Array[]): {
   return { memory: copy.buffer, offsets, lengths };
 }
 
-function hasPacks(layout: StoreLayout): boolean {
-  return packSizes(layout).length > 0;
-}
-
 function packSizes(layout: StoreLayout): [number, number][] {
   let names: string[];
   try {
@@ -239,6 +286,6 @@ function packSizes(layout: StoreLayout): [number, number][] {
     throw error;
   }
   return names
-    .filter((name) => name.endsWith(".pack"))
+    .filter((name) => /^\d{8,}\.pack$/.test(name))
     .map((name) => [Number.parseInt(name, 10), fs.statSync(`${layout.packs}/${name}`).size]);
 }

@@ -31,7 +31,10 @@ export class Writer {
     this.#worker = worker;
     this.#ended = new Promise((resolve) => worker.once("exit", () => resolve()));
     worker.on("message", (message: FromWriter) => this.#receive(message));
-    worker.on("error", (error) => this.#fail(error));
+    worker.on("error", (cause) => {
+      const text = `Cannot write: the thread that writes has failed: ${cause.message}`;
+      this.#fail(new CastoreError("STORAGE", text, { cause }));
+    });
     worker.on("exit", () =>
       this.#fail(new CastoreError("STORAGE", "Cannot write: the store is closed")),
     );
@@ -46,7 +49,11 @@ export class Writer {
    */
   static async start(options: WriterOptions, signal?: AbortSignal): Promise<Writer | undefined> {
     const { onWait, ...workerData } = options;
-    const worker = new Worker(workerUrl("writer-thread", import.meta.url), { workerData });
+    const worker = new Worker(workerUrl("writer-thread", import.meta.url), {
+      workerData,
+      // Not those of the program: what it says of its own code (--input-type) would not fit ours.
+      execArgv: [],
+    });
     const stop = () => void worker.terminate();
     signal?.addEventListener("abort", stop, { once: true });
     try {
