@@ -13,7 +13,7 @@ import { expectStored, RecordingObserver, walkFileTree } from "../testing/file-t
 import { directory, file, patternBytes, symlink, writeFileTree } from "../testing/file-trees.js";
 import { scratchDirectory } from "../testing/scratch-directory.js";
 import { directoryDigest } from "../wire/directory-digest.js";
-import type { IngestOptions, IngestProgress } from "./ingest.js";
+import type { IngestOptions } from "./ingest.js";
 import { ingestPath } from "./ingest-path.js";
 import type { TreeObserver } from "./tree-observer.js";
 import { BATCH_BYTES } from "./tree-reader.js";
@@ -350,49 +350,5 @@ describe("ingestPath() and callbacks that throw", () => {
       throw failure;
     };
     expect(await expectFailure(new ScriptedBlobs(), { onProgress })).toBe(failure);
-  });
-});
-
-describe("ingestPath() and its progress", () => {
-  it("reports numbers that only grow, up to those of its result", async () => {
-    writeFileTree(scratch("tree"), TREE);
-    const reports: IngestProgress[] = [];
-    const services = { blobs: new MemoryBlobService(), directories: new MemoryDirectoryService() };
-    const { progress } = await ingestPath(services, scratch("tree"), {
-      onProgress: (report) => reports.push(report),
-    });
-    expect(reports.length).toBeGreaterThanOrEqual(6);
-    let last: IngestProgress = { entries: 0, files: 0, bytes: 0 };
-    for (const report of reports) {
-      for (const key of ["entries", "files", "bytes"] as const)
-        expect(report[key]).toBeGreaterThanOrEqual(last[key]);
-      last = report;
-    }
-    expect(last).toEqual(progress);
-  });
-
-  it("hands Directories on while it reads, also where there is no content", async () => {
-    fs.symlinkSync("t".repeat(4000), scratch("link"));
-    fs.mkdirSync(scratch("tree"));
-    for (let d = 0; d < 35; d++) {
-      fs.mkdirSync(scratch(`tree/d${d}`));
-      for (let i = 0; i < 260; i++) fs.linkSync(scratch("link"), scratch(`tree/d${d}/l${i}`));
-    }
-    let entries = 0;
-    let seen = 0;
-    class WatchingDirectories extends MemoryDirectoryService {
-      override putMultiple(source: AsyncIterable<Directory>): Promise<B3Digest> {
-        seen = entries;
-        return super.putMultiple(source);
-      }
-    }
-    const services = { blobs: new MemoryBlobService(), directories: new WatchingDirectories() };
-    const result = await ingestPath(services, scratch("tree"), {
-      onProgress: (progress) => {
-        entries = progress.entries;
-      },
-    });
-    expect(entries).toBe(result.progress.entries);
-    expect(seen).toBeLessThan(0.9 * entries);
   });
 });
