@@ -22,7 +22,7 @@ export async function withStore<T>(
   invocation: Invocation,
   host: Host,
   work: (store: OpenStore) => Promise<T>,
-  options: LocalStoreOptions = { readOnly: true },
+  options: LocalStoreOptions = { readOnly: true, recover: true },
 ): Promise<T> {
   const directory = dataDirectory(invocation.options.value("data-dir"), host);
   const local = await LocalStore.open(directory, { purpose: invocation.purpose, ...options });

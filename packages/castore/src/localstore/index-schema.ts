@@ -86,6 +86,9 @@ export function databaseError(cause: unknown, what: string): CastoreError {
   if (code.startsWith("SQLITE_BUSY")) {
     return new CastoreError("UNAVAILABLE", `${what}: the index is in use: ${text}`, { cause });
   }
+  if (code.startsWith("SQLITE_READONLY") || code === "SQLITE_PERM") {
+    return new CastoreError("PERMISSION_DENIED", `${what}: ${text}`, { cause });
+  }
   return new CastoreError("STORAGE", `${what}: ${text}`, { cause });
 }
 

@@ -12,7 +12,7 @@ import { scratchDirectory } from "../testing/scratch-directory.js";
 import { seededBytes } from "../testing/seeded-random.js";
 import { collect, piecesOf, WatchedSource } from "../testing/sources.js";
 import { LocalStore, type LocalStoreOptions } from "./local-store.js";
-import type { LockHolder } from "./writer-lock.js";
+import { type LockHolder, WriterLock } from "./writer-lock.js";
 
 const scratch = scratchDirectory();
 
@@ -324,14 +324,20 @@ describe("a store that is opened read-only", () => {
       const store = await open();
       await store.blobs.put([new Uint8Array(10).fill(1)]);
       await store.close();
+      // Something to put in order, which that user cannot do.
+      for (const file of packFilesOf(scratch("store"))) fs.appendFileSync(file, "torn");
       fs.chmodSync(scratch(), 0o755);
       const child = new ChildProgram(
         "localstore/local-store.js",
         `const { B3Digest } = await import(process.argv[3]);
          process.setuid(65534);
-         const store = await module.LocalStore.open(process.argv[1], { readOnly: true });
-         console.log("has", await store.blobs.has(B3Digest.parse(process.argv[2])));
-         await store.close();`,
+         for (const options of [{ readOnly: true }, { readOnly: true, recover: true }, {}]) {
+           const store = await module.LocalStore.open(process.argv[1], options);
+           console.log("has", await store.blobs.has(B3Digest.parse(process.argv[2])));
+           const write = store.blobs.put([new Uint8Array(3)]);
+           console.log(await write.catch((error) => error.code));
+           await store.close();
+         }`,
         [
           scratch("store"),
           blake3(new Uint8Array(10).fill(1)).toString(),
@@ -340,7 +346,10 @@ describe("a store that is opened read-only", () => {
       );
       opened.push(child);
       await child.end();
-      expect(child.output).toBe("has true\n");
+      expect(child.output.split("\n").slice(0, -1)).toEqual([
+        ...["has true", "UNSUPPORTED", "has true", "UNSUPPORTED"],
+        ...["has true", "PERMISSION_DENIED"],
+      ]);
     },
   );
 
@@ -357,6 +366,36 @@ describe("a store that is opened read-only", () => {
     const writer = await open();
     await writer.blobs.put([A]);
     expectSameBytes(await readAll(reader.blobs, blake3(A)), A);
+  });
+});
+
+describe("open() of a store whose index is gone", () => {
+  async function loseIndex(): Promise<B3Digest> {
+    const store = await open();
+    const digest = await store.blobs.put([A]);
+    await store.close();
+    for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(scratch(`store/meta.sqlite${suffix}`));
+    return digest;
+  }
+
+  it.each<LocalStoreOptions>([{}, { readOnly: true, recover: true }])(
+    "makes it anew with the options %o",
+    async (options) => {
+      const digest = await loseIndex();
+      const store = await open(options);
+      expect(store.recovery?.events).toMatchObject([{ type: "tail-indexed", records: 1 }]);
+      expectSameBytes(await readAll(store.blobs, digest), A);
+    },
+  );
+
+  it("leaves it so when it may only read, or while another process writes", async () => {
+    const digest = await loseIndex();
+    expect(await (await open({ readOnly: true })).blobs.has(digest)).toBe(false);
+    const lock = WriterLock.tryAcquire(scratch("store"), "somebody");
+    const store = await open({ readOnly: true, recover: true });
+    expect(store.recovery).toBeUndefined();
+    expect(await store.blobs.has(digest)).toBe(false);
+    lock?.release();
   });
 });
 

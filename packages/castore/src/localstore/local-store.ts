@@ -18,8 +18,14 @@ const OUTPUT_HASH_LENGTH = 20;
 export interface LocalStoreOptions {
   /** Whether records are compressed where that pays; true by default. */
   readonly compression?: boolean;
-  /** Never write, create, lock or repair anything; false by default. */
+  /** Never write: calls that would are refused; false by default. */
   readonly readOnly?: boolean;
+  /**
+   * Whether opening puts in order what a crash left behind, where it may and nobody else writes; by
+   * default unless `readOnly`. Without, what was acknowledged right before a power loss may not be
+   * seen until another process has done that.
+   */
+  readonly recover?: boolean;
   /** What this process does with the store, for the message that other writers show while they wait. */
   readonly purpose?: string;
   /** Called when the first write has to wait for another process, with what is known of it. */
@@ -77,6 +83,7 @@ export class LocalStore implements AsyncDisposable {
     const core = await StoreCore.open(directory, {
       compression: options.compression ?? true,
       readOnly: options.readOnly ?? false,
+      recover: options.recover ?? options.readOnly !== true,
       purpose: options.purpose ?? "a program that uses @tvix/castore",
       packLimit: options.packLimit,
       onWait: options.onWait ?? (() => {}),

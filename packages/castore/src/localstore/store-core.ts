@@ -24,6 +24,7 @@ const MAX_ENCODER_THREADS = 4;
 export interface CoreOptions {
   readonly compression: boolean;
   readonly readOnly: boolean;
+  readonly recover: boolean;
   readonly purpose: string;
   readonly packLimit: number | undefined;
   readonly onWait: (holder: LockHolder | undefined) => void;
@@ -71,7 +72,7 @@ export class StoreCore {
     const layout = storeLayout(directory);
     const exists = checkFormat(layout);
     const core = new StoreCore(layout, await loadZstd(), options);
-    if (exists && !options.readOnly && core.#needsRecovery()) await core.#recover();
+    if (exists && options.recover && core.#needsRecovery()) await core.#recover();
     return core;
   }
 
@@ -233,9 +234,15 @@ export class StoreCore {
     }
   }
 
-  /** Puts the store in order, unless another process is writing: then what is new is its work. */
+  /**
+   * Puts the store in order, unless another process is writing: then what is new is its work. Who may
+   * not write there sees the store as it is.
+   */
   async #recover(): Promise<void> {
-    const writer = await this.#startWriter(false);
+    const writer = await this.#startWriter(false).catch((error: unknown) => {
+      if (CastoreError.is(error, "PERMISSION_DENIED")) return undefined;
+      throw error;
+    });
     if (writer === undefined) return;
     this.recovery = writer.recovery;
     await writer.close();
