@@ -51,9 +51,9 @@ describe("FileSystemPackFiles", () => {
   it("goes on after short writes and short reads", () => {
     const { writeSync, readSync } = fs;
     vi.spyOn(fs, "writeSync").mockImplementation(((fd, bytes: Uint8Array, offset, length, at) =>
-      writeSync(fd, bytes, offset, Math.min(length, 7), at)) as typeof fs.writeSync);
+      writeSync(fd, bytes, offset, Math.min(length ?? 0, 7), at)) as typeof fs.writeSync);
     vi.spyOn(fs, "readSync").mockImplementation(((fd, bytes: Uint8Array, offset, length, at) =>
-      readSync(fd, bytes, offset, Math.min(length, 11), at)) as typeof fs.readSync);
+      readSync(fd, bytes, offset, Math.min(length ?? 0, 11), at)) as typeof fs.readSync);
     const file = new FileSystemPackFiles(scratch()).create(1);
     const parts = [seededBytes(1, 100), seededBytes(2, 33)];
     file.write(parts, 0);
@@ -84,7 +84,7 @@ describe("a WriteSession on a disk that is full at each write in turn", () => {
     let room = Number.POSITIVE_INFINITY;
     vi.spyOn(fs, "writeSync").mockImplementation(((fd, bytes: Uint8Array, offset, length, at) => {
       if (room <= 0) throw Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" });
-      const written = writeSync(fd, bytes, offset, Math.min(length, room), at);
+      const written = writeSync(fd, bytes, offset, Math.min(length ?? 0, room), at);
       room -= written;
       return written;
     }) as typeof fs.writeSync);
