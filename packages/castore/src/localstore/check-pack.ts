@@ -4,7 +4,7 @@ import fs from "node:fs";
 import { CastoreError } from "../errors.js";
 import type { CheckFinding } from "./check.js";
 import type { IndexReader } from "./index-database.js";
-import type { IndexedPack, RecordPlace } from "./index-schema.js";
+import type { IndexedPack, RecordPlace } from "./index-rows.js";
 import { fileError } from "./layout.js";
 import { packFileName } from "./pack-files.js";
 import {

@@ -8,7 +8,7 @@ import { directoryDigest } from "../wire/directory-digest.js";
 import { checkPack } from "./check-pack.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { IndexReader } from "./index-database.js";
-import type { IndexedRecord } from "./index-schema.js";
+import type { IndexedRecord } from "./index-rows.js";
 import { packFileName } from "./pack-files.js";
 import { RecordKind } from "./pack-format.js";
 import { describeRecord } from "./record.js";

@@ -1,20 +1,22 @@
 import fs from "node:fs";
 import Database from "better-sqlite3";
 import { CastoreError } from "../errors.js";
+import type {
+  IndexedPack,
+  IndexedRecord,
+  KindTotals,
+  RecordLocation,
+  RecordPlace,
+} from "./index-rows.js";
 import {
   attempt,
   checkSchema,
   createSchema,
-  type IndexedPack,
-  type IndexedRecord,
   indexError,
   isBlank,
-  type KindTotals,
   openDatabase,
   pragmaNumber,
   READ,
-  type RecordLocation,
-  type RecordPlace,
   readPacks,
   rows,
 } from "./index-schema.js";

@@ -1,7 +1,7 @@
 // The index as a database: its schema, its marks, and what its errors mean.
 import Database from "better-sqlite3";
 import { CastoreError } from "../errors.js";
-import type { RecordCodec, RecordKind } from "./pack-format.js";
+import type { IndexedPack } from "./index-rows.js";
 
 /** Version of the schema below, kept in SQLite's `user_version`. */
 const SCHEMA_VERSION = 1;
@@ -38,43 +38,6 @@ const SCHEMA = `
     unique (space, key)
   ) strict;
 `;
-
-/** Where in a pack a record is. */
-export interface RecordPlace {
-  /** Of the record's header. */
-  readonly offset: number;
-  /** Length of the payload in the pack. */
-  readonly stored: number;
-}
-
-/** Where a record is. */
-export interface RecordLocation extends RecordPlace {
-  readonly pack: number;
-  /** Length of the payload. */
-  readonly raw: number;
-  readonly codec: RecordCodec;
-}
-
-/** A record and where it is. */
-export interface IndexedRecord extends RecordLocation {
-  readonly kind: RecordKind;
-  readonly key: Uint8Array;
-}
-
-/** What the index knows of a pack. */
-export interface IndexedPack {
-  readonly id: number;
-  readonly length: number;
-  readonly sealed: boolean;
-}
-
-/** Count and bytes of the records of one kind. */
-export interface KindTotals {
-  readonly kind: RecordKind;
-  readonly records: number;
-  readonly raw: number;
-  readonly stored: number;
-}
 
 /** Maps an error of SQLite to ours. */
 export function databaseError(cause: unknown, what: string): CastoreError {

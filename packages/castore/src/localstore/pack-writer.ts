@@ -1,7 +1,8 @@
 import { toLatin1 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { IndexWriter } from "./index-database.js";
-import { databaseError, type IndexedPack } from "./index-schema.js";
+import type { IndexedPack } from "./index-rows.js";
+import { databaseError } from "./index-schema.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   encodePackHeader,

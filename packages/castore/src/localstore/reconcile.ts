@@ -1,7 +1,7 @@
 import { CastoreError } from "../errors.js";
 import type { ZstdCodec } from "./compression.js";
 import type { IndexWriter } from "./index-database.js";
-import type { IndexedPack } from "./index-schema.js";
+import type { IndexedPack } from "./index-rows.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   decodePackHeader,

@@ -3,7 +3,7 @@ import path from "node:path";
 import { equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { ZstdCodec } from "./compression.js";
-import type { RecordLocation } from "./index-schema.js";
+import type { RecordLocation } from "./index-rows.js";
 import { fileError, isNodeError } from "./layout.js";
 import { packFileName } from "./pack-files.js";
 import {
