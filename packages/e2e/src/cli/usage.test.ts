@@ -81,7 +81,8 @@ describe("tvix", () => {
     expect(stderr).toMatch(/format 999.*newer version of tvix/);
   });
 
-  it.skipIf(process.geteuid?.() === 0)("names a file that it may not read", async () => {
+  it("names a file that it may not read", async (context) => {
+    if (process.geteuid?.() === 0) return context.skip("root may read every file");
     mkdirSync(sandbox.path("secret"));
     writeFileSync(sandbox.path("secret", "key"), "x");
     chmodSync(sandbox.path("secret", "key"), 0);

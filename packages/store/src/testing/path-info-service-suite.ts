@@ -168,9 +168,8 @@ export function pathInfoServiceSuite(
         await expect(service.get(digestOf(1))).resolves.toBeUndefined();
       });
 
-      const skipped = options.noRootCheck === undefined ? "" : ` (${options.noRootCheck.reason})`;
-      const refusal = `refuses a path info whose root is not stored${skipped}`;
-      it.skipIf(options.noRootCheck)(refusal, async () => {
+      it("refuses a path info whose root is not stored", async (context) => {
+        if (options.noRootCheck !== undefined) return context.skip(options.noRootCheck.reason);
         await expect(service.put(DUMMY_PATH_INFO)).rejects.toMatchObject({
           code: "MISSING_REFERENCE",
         });
