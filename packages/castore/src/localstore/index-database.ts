@@ -172,15 +172,19 @@ export class IndexReader {
   }
 }
 
+/** The columns of the table `record`, in their order. */
+type RecordColumns = [number, Uint8Array, number, number, number, number, number];
+
+function columnsOf(header: RecordHeader, pack: number, offset: number): RecordColumns {
+  const { kind, key, storedLength, rawLength, codec } = header;
+  return [kind, key, pack, offset, storedLength, rawLength, codec];
+}
+
 /** Writes the index. Only the holder of the writer's lock has one. */
 export class IndexWriter {
   readonly #database: Database.Database;
-  readonly #insert: Database.Statement<
-    [number, Uint8Array, number, number, number, number, number]
-  >;
-  readonly #replace: Database.Statement<
-    [number, Uint8Array, number, number, number, number, number]
-  >;
+  readonly #insert: Database.Statement<RecordColumns>;
+  readonly #replace: Database.Statement<RecordColumns>;
   readonly #exists: Database.Statement<[number, Uint8Array], number>;
   readonly #savePack: Database.Statement<[number, number, number]>;
   readonly #saveDerived: Database.Statement<[string, Uint8Array, Uint8Array]>;
@@ -233,28 +237,12 @@ export class IndexWriter {
 
   /** Keeps the record that is there already, if there is one. */
   insert(header: RecordHeader, pack: number, offset: number): void {
-    this.#insert.run(
-      header.kind,
-      header.key,
-      pack,
-      offset,
-      header.storedLength,
-      header.rawLength,
-      header.codec,
-    );
+    this.#insert.run(...columnsOf(header, pack, offset));
   }
 
   /** Puts the record in the place of one that was written before it. */
   replace(header: RecordHeader, pack: number, offset: number): void {
-    this.#replace.run(
-      header.kind,
-      header.key,
-      pack,
-      offset,
-      header.storedLength,
-      header.rawLength,
-      header.codec,
-    );
+    this.#replace.run(...columnsOf(header, pack, offset));
   }
 
   /**

@@ -9,6 +9,7 @@ import { loadZstd, type ZstdCodec } from "./compression.js";
 import { EncoderPool } from "./encoder-pool.js";
 import { IndexReader } from "./index-database.js";
 import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layout.js";
+import { FileSystemPackFiles, packFileName } from "./pack-files.js";
 import type { RecordKind } from "./pack-format.js";
 import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
 import { encodeRecord, paddedKey } from "./record.js";
@@ -284,15 +285,13 @@ function inSharedMemory(payloads: readonly Uint8Array[]): {
   return { memory: copy.buffer, offsets, lengths };
 }
 
-function packSizes(layout: StoreLayout): [number, number][] {
-  let names: string[];
+function packSizes({ packs }: StoreLayout): [number, number][] {
+  let ids: number[];
   try {
-    names = fs.readdirSync(layout.packs);
+    ids = new FileSystemPackFiles(packs).list();
   } catch (error) {
     if (isNodeError(error, "ENOENT")) return [];
     throw error;
   }
-  return names
-    .filter((name) => /^\d{8,}\.pack$/.test(name))
-    .map((name) => [Number.parseInt(name, 10), fs.statSync(`${layout.packs}/${name}`).size]);
+  return ids.map((id) => [id, fs.statSync(`${packs}/${packFileName(id)}`).size]);
 }
