@@ -1,0 +1,26 @@
+/** Messages and the service of `tvix.castore.batch.v1`, an addition of ours. */
+
+export type {
+  FindMissingBlobsRequest,
+  FindMissingBlobsResponse,
+  FindMissingDirectoriesRequest,
+  FindMissingDirectoriesResponse,
+  PutBlobsRequest,
+  PutBlobsResponse,
+  PutChunkedBlobRequest,
+  PutChunkedBlobRequest_ChunkMeta,
+  PutChunkedBlobResponse,
+} from "./gen/tvix/castore/batch/protos/batch_pb.js";
+export {
+  BatchService,
+  FindMissingBlobsRequestSchema,
+  FindMissingBlobsResponseSchema,
+  FindMissingDirectoriesRequestSchema,
+  FindMissingDirectoriesResponseSchema,
+  file_tvix_castore_batch_protos_batch,
+  PutBlobsRequestSchema,
+  PutBlobsResponseSchema,
+  PutChunkedBlobRequest_ChunkMetaSchema,
+  PutChunkedBlobRequestSchema,
+  PutChunkedBlobResponseSchema,
+} from "./gen/tvix/castore/batch/protos/batch_pb.js";
