@@ -6,6 +6,14 @@ export {
   formatContentAddress,
 } from "./content-address.js";
 export { StoreError, type StoreErrorCode } from "./errors.js";
+export type {
+  DescribeOptions,
+  StoreCheckOptions,
+  StoreCheckProgress,
+  StoreFigures,
+  StoreFinding,
+  StoreMaintenance,
+} from "./maintenance/store-maintenance.js";
 export {
   NAR_PASS_THROUGH_BYTES,
   NAR_STAGING_BYTES,

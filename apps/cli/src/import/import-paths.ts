@@ -68,7 +68,8 @@ async function importAll(
   if (quiet) return;
   host.stderr.status("");
   const { entries, bytes } = progress.finished;
-  host.stderr.line(summary({ entries, bytes, counts: destination.counts() }));
+  const { dryRun } = destination;
+  host.stderr.line(summary({ entries, bytes, counts: destination.counts(), dryRun }));
 }
 
 async function importOne(

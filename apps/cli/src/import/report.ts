@@ -3,7 +3,7 @@ import { jsonBytes } from "../format/names.js";
 import { narHashText } from "../format/nar-hash.js";
 import { jsonNode } from "../format/nodes.js";
 import { formatBytes, formatCount, plural } from "../format/quantities.js";
-import type { Counts } from "./destination.js";
+import type { StoreCounts } from "../store/open-store.js";
 
 /** What a whole command imported. */
 export interface Totals {
@@ -11,26 +11,24 @@ export interface Totals {
   readonly entries: number;
   /** Bytes of content that were read: none of what has not changed since the last time. */
   readonly bytes: number;
-  readonly counts: Counts;
+  readonly counts: StoreCounts;
+  /** Whether nothing was stored. */
+  readonly dryRun: boolean;
 }
 
 /** The closing line. */
-export function summary({ entries, bytes, counts }: Totals): string {
-  const { newObjects, newBytes, writtenBytes, knownObjects } = counts;
-  const dryRun = writtenBytes === undefined;
+export function summary({ entries, bytes, counts, dryRun }: Totals): string {
+  const { newObjects, newBytes, knownObjects } = counts;
   const start = `${dryRun ? "would import" : "imported"} ${plural(entries, "entry", "entries")}, ${formatBytes(bytes)} read`;
   if (newObjects === 0) return `${start}: nothing new`;
-  const effect = dryRun
-    ? `${formatBytes(newBytes)} to store before compression`
-    : `${formatBytes(writtenBytes)} written`;
-  return `${start}: ${plural(newObjects, "new object")}, ${effect}; ${formatCount(knownObjects)} known`;
+  return `${start}: ${plural(newObjects, "new object")}, ${formatBytes(newBytes)} before compression; ${formatCount(knownObjects)} known`;
 }
 
 /** What `--json` prints for one path. */
 export function jsonResult(
   path: Uint8Array,
   { storePath, pathInfo, node, progress }: ImportResult,
-  counts: Counts,
+  counts: StoreCounts,
 ): Record<string, unknown> {
   return {
     ...jsonBytes("path", path),
@@ -41,11 +39,7 @@ export function jsonResult(
     entries: progress.entries,
     filesRead: progress.files,
     bytesRead: progress.bytes,
-    new: {
-      objects: counts.newObjects,
-      bytes: counts.newBytes,
-      ...(counts.writtenBytes === undefined ? {} : { writtenBytes: counts.writtenBytes }),
-    },
+    new: { objects: counts.newObjects, bytes: counts.newBytes },
     known: { objects: counts.knownObjects, bytes: counts.knownBytes },
   };
 }

@@ -1,10 +1,11 @@
 import type { Host, Invocation } from "../command.js";
 import { EXIT } from "../exit.js";
 import { toJson } from "../io/output.js";
-import { type OpenStore, withStore } from "../store/open.js";
+import { withStore } from "../store/open.js";
+import type { OpenStore } from "../store/open-store.js";
 import { resolve } from "../target/resolve.js";
 import { parseTarget, type Target } from "../target/target.js";
-import { describeStore, storeFigures } from "./store-info.js";
+import { describeStore, storeJson } from "./store-info.js";
 import { targetJson, targetRows } from "./target-info.js";
 
 /** Does what `tvix info` promises. */
@@ -29,8 +30,8 @@ interface Answer {
 export type Row = readonly [label: string, value: string];
 
 async function aboutStore(store: OpenStore, { signal }: Host): Promise<Answer> {
-  const figures = await storeFigures(store, signal);
-  return { json: { ...figures }, rows: describeStore(figures) };
+  const figures = await store.maintenance.describe({ signal, narBytes: true });
+  return { json: storeJson(figures), rows: describeStore(figures) };
 }
 
 async function aboutTarget(store: OpenStore, target: Target, { signal }: Host): Promise<Answer> {

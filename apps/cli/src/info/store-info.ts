@@ -1,57 +1,37 @@
+import type { StoreFigures } from "@tvix/store";
 import { formatBytes, formatCount } from "../format/quantities.js";
-import type { OpenStore } from "../store/open.js";
 import type { Row } from "./info.js";
 
-/** How much a store holds and what it takes; sizes in bytes. */
-export interface StoreFigures {
-  readonly dataDirectory: string;
-  readonly storePaths: number;
-  readonly directories: number;
-  readonly blobs: number;
-  readonly chunkedBlobs: number;
-  readonly packs: number;
-  /** What the store paths would take, each by itself. */
-  readonly narBytes: number;
-  /** What is left of that when everything is kept once. */
-  readonly logicalBytes: number;
-  /** What is left of that after compression. */
-  readonly storedBytes: number;
-  /** All files of the store, its index included. */
-  readonly diskBytes: number;
-}
-
-/** Adds it all up. Takes time in proportion to the number of store paths. */
-export async function storeFigures(store: OpenStore, signal: AbortSignal): Promise<StoreFigures> {
-  const stats = await store.local.stats();
-  let narBytes = 0;
-  for await (const { narSize } of store.pathInfos.list({ signal })) narBytes += Number(narSize);
+/** The figures for programs; sizes in bytes. */
+export function storeJson(figures: StoreFigures): Record<string, unknown> {
+  const { pathInfos, directories, chunks, chunkedBlobs, packs } = figures;
   return {
-    dataDirectory: store.directory,
-    storePaths: stats.pathInfos,
-    directories: stats.directories,
-    blobs: stats.chunks,
-    chunkedBlobs: stats.chunkedBlobs,
-    packs: stats.packs,
-    narBytes,
-    logicalBytes: stats.rawBytes,
-    storedBytes: stats.storedBytes,
-    diskBytes: stats.diskBytes,
+    dataDirectory: figures.dataDirectory,
+    storePaths: pathInfos,
+    directories,
+    blobs: chunks,
+    chunkedBlobs,
+    packs,
+    narBytes: figures.narBytes,
+    logicalBytes: figures.rawBytes,
+    storedBytes: figures.storedBytes,
+    diskBytes: figures.diskBytes,
   };
 }
 
 /** The figures for people. */
 export function describeStore(figures: StoreFigures): readonly Row[] {
-  const { narBytes, logicalBytes, storedBytes } = figures;
+  const { narBytes, rawBytes, storedBytes } = figures;
   return [
     ["data directory", figures.dataDirectory],
-    ["store paths", formatCount(figures.storePaths)],
+    ["store paths", formatCount(figures.pathInfos)],
     ["directories", formatCount(figures.directories)],
-    ["blobs and chunks", formatCount(figures.blobs)],
+    ["blobs and chunks", formatCount(figures.chunks)],
     ["chunked blobs", formatCount(figures.chunkedBlobs)],
     ["packs", formatCount(figures.packs)],
     ["size of all NARs", formatBytes(narBytes)],
-    ["deduplicated", `${formatBytes(logicalBytes)}${ratio(narBytes, logicalBytes)}`],
-    ["compressed", `${formatBytes(storedBytes)}${ratio(logicalBytes, storedBytes)}`],
+    ["deduplicated", `${formatBytes(rawBytes)}${ratio(narBytes, rawBytes)}`],
+    ["compressed", `${formatBytes(storedBytes)}${ratio(rawBytes, storedBytes)}`],
     ["on disk", formatBytes(figures.diskBytes)],
   ];
 }

@@ -1,10 +1,10 @@
 import type { Node } from "@tvix/castore";
 import { renderNar } from "@tvix/store";
 import type { Host } from "../command.js";
-import type { OpenStore } from "../store/open.js";
+import type { OpenStore } from "../store/open-store.js";
 
 /** Writes the NAR of what is in the store to standard output; every byte is verified first. */
 export async function dumpStoredTree(store: OpenStore, node: Node, host: Host): Promise<void> {
   const { signal, stdout } = host;
-  for await (const bytes of renderNar(store.local, node, { signal })) await stdout.bytes(bytes);
+  for await (const bytes of renderNar(store, node, { signal })) await stdout.bytes(bytes);
 }

@@ -1,16 +1,8 @@
-import { LocalStore, type LocalStoreOptions } from "@tvix/castore/local";
-import type { PathInfoService } from "@tvix/store";
-import { LocalPathInfoService } from "@tvix/store/local";
+import type { LocalStoreOptions } from "@tvix/castore/local";
 import type { Host, Invocation } from "../command.js";
 import { dataDirectory } from "../data-dir.js";
-import { recoveryNote } from "./recovery-note.js";
-
-/** The store of a data directory, open. */
-export interface OpenStore {
-  readonly directory: string;
-  readonly local: LocalStore;
-  readonly pathInfos: PathInfoService;
-}
+import { openEmbedded } from "./embedded.js";
+import type { OpenStore } from "./open-store.js";
 
 /**
  * Opens the store, lets `work` use it and closes it again, on failure too.
@@ -25,13 +17,11 @@ export async function withStore<T>(
   options: LocalStoreOptions = { readOnly: true, recover: true },
 ): Promise<T> {
   const directory = dataDirectory(invocation.options.value("data-dir"), host);
-  const local = await LocalStore.open(directory, { purpose: invocation.purpose, ...options });
+  const notes = invocation.options.has("quiet") ? undefined : host.stderr;
+  const store = await openEmbedded(directory, { purpose: invocation.purpose, ...options }, notes);
   try {
-    const pathInfos = new LocalPathInfoService(local.pathInfoRecords, { roots: local });
-    return await work({ directory, local, pathInfos });
+    return await work(store);
   } finally {
-    const note = recoveryNote(local.recovery);
-    if (note !== undefined && !invocation.options.has("quiet")) host.stderr.line(`tvix: ${note}`);
-    await local.close();
+    await store.close();
   }
 }

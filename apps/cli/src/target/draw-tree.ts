@@ -19,7 +19,7 @@ export async function drawTree(invocation: Invocation, host: Host): Promise<numb
   const { signal, stdout } = host;
   await withStore(invocation, host, async (store) => {
     const { node, label } = await resolve(store, target, { signal });
-    const steps = walkBelow(store.local.directories, node, { signal, maxDepth });
+    const steps = walkBelow(store.directories, node, { signal, maxDepth });
     if (invocation.options.has("json")) await printJson(stdout, node, steps);
     else await draw(stdout, { label, node }, steps);
   });

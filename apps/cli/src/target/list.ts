@@ -25,7 +25,7 @@ export async function list(invocation: Invocation, host: Host): Promise<number> 
       return;
     }
     const depth = invocation.options.has("recursive") ? {} : { maxDepth: 1 };
-    for await (const step of walkBelow(store.local.directories, node, { signal, ...depth })) {
+    for await (const step of walkBelow(store.directories, node, { signal, ...depth })) {
       await print(stdout, format, join(namesOf(step)), step.node);
     }
   });

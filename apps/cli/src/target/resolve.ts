@@ -10,7 +10,7 @@ import {
 import { type PathInfo, STORE_DIR } from "@tvix/store";
 import { NotFoundError } from "../exit.js";
 import { kindOf } from "../format/nodes.js";
-import type { OpenStore } from "../store/open.js";
+import type { OpenStore } from "../store/open-store.js";
 import type { DigestTarget, StorePathTarget, Target } from "./target.js";
 
 /** What a target stands for. */
@@ -53,9 +53,7 @@ async function resolveStorePath(
 ): Promise<Resolved> {
   const pathInfo = await store.pathInfos.get(target.outputHash, options);
   if (pathInfo === undefined) {
-    throw new NotFoundError(
-      `${STORE_DIR}/${target.text} is not in the store at ${store.directory}`,
-    );
+    throw new NotFoundError(`${STORE_DIR}/${target.text} is not in the store at ${store.place}`);
   }
   const { storePath } = pathInfo;
   if (target.name !== undefined && target.name !== storePath.name) {
@@ -75,7 +73,7 @@ async function resolveDigest(
     (await asDirectory(store, digest, options)) ?? (await asFile(store, digest, options));
   if (node !== undefined) return { node, label: digest.toString(), pathInfo: undefined };
   throw new NotFoundError(
-    `neither a directory nor a file has the digest ${digest} in the store at ${store.directory}`,
+    `neither a directory nor a file has the digest ${digest} in the store at ${store.place}`,
   );
 }
 
@@ -84,7 +82,7 @@ async function asDirectory(
   digest: B3Digest,
   options: CallOptions,
 ): Promise<Node | undefined> {
-  const directory = await store.local.directories.get(digest, options);
+  const directory = await store.directories.get(digest, options);
   return directory === undefined ? undefined : directoryNode(digest, directory.size());
 }
 
@@ -93,7 +91,7 @@ async function asFile(
   digest: B3Digest,
   options: CallOptions,
 ): Promise<Node | undefined> {
-  const reader = await store.local.blobs.openRead(digest, options);
+  const reader = await store.blobs.openRead(digest, options);
   return reader === undefined ? undefined : fileNode(digest, BigInt(reader.size));
 }
 
@@ -112,7 +110,7 @@ async function child(
   if (node.type !== "directory") {
     throw new NotFoundError(`no ${label}/${name}: ${label} is ${kindOf(node)}`);
   }
-  const directory = await getChild(store.local.directories, node, options);
+  const directory = await getChild(store.directories, node, options);
   const found = directory.get(name);
   if (found === undefined) throw new NotFoundError(`no "${name}" in ${label}`);
   return found;
