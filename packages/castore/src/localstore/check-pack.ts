@@ -1,6 +1,7 @@
 // The part of a check that looks at packs as files: their headers, and the bytes between the records
 // that the index knows.
 import fs from "node:fs";
+import { equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { CheckFinding } from "./check.js";
 import type { IndexReader } from "./index-database.js";
@@ -8,7 +9,7 @@ import type { IndexedPack, RecordPlace } from "./index-rows.js";
 import { fileError } from "./layout.js";
 import { packFileName } from "./pack-files.js";
 import {
-  decodePackHeader,
+  encodePackHeader,
   PACK_HEADER_LENGTH,
   RECORD_HEADER_LENGTH,
   type RecordHeader,
@@ -26,7 +27,7 @@ export function* checkPack(
   core: StoreCore,
   index: IndexReader,
   list: IndexReader,
-  { id, length }: IndexedPack,
+  { id, length, identity }: IndexedPack,
 ): Generator<CheckFinding, void, undefined> {
   if (length === 0) return;
   const pack = packFileName(id);
@@ -39,7 +40,7 @@ export function* checkPack(
   }
   const fd = fs.openSync(file, "r");
   try {
-    yield* new PackCheck(core, index, fd, id).run(length, list.placesIn(id));
+    yield* new PackCheck(core, index, fd, id, identity).run(length, list.placesIn(id));
   } catch (error) {
     throw CastoreError.is(error) ? error : fileError(error, `Cannot read pack ${pack}`);
   } finally {
@@ -52,8 +53,16 @@ class PackCheck {
   readonly #index: IndexReader;
   readonly #fd: number;
   readonly #id: number;
+  readonly #identity: Uint8Array | undefined;
 
-  constructor(core: StoreCore, index: IndexReader, fd: number, id: number) {
+  constructor(
+    core: StoreCore,
+    index: IndexReader,
+    fd: number,
+    id: number,
+    identity: Uint8Array | undefined,
+  ) {
+    this.#identity = identity;
     this.#core = core;
     this.#index = index;
     this.#fd = fd;
@@ -73,12 +82,11 @@ class PackCheck {
   }
 
   *#header(): Generator<CheckFinding, void, undefined> {
-    try {
-      decodePackHeader(this.#read(0, PACK_HEADER_LENGTH), this.#id);
-    } catch (error) {
-      if (!CastoreError.is(error)) throw error;
-      yield this.#finding(`Pack ${packFileName(this.#id)} is damaged at 0: ${error.message}`);
-    }
+    const identity = this.#identity;
+    const header = this.#read(0, PACK_HEADER_LENGTH);
+    if (identity !== undefined && equalBytes(header, encodePackHeader(identity))) return;
+    const name = packFileName(this.#id);
+    yield this.#finding(`Pack ${name} is damaged at 0: its header is not as it was written`);
   }
 
   /** What lies there can only be records that later ones have replaced. */
@@ -101,7 +109,9 @@ class PackCheck {
   }
 
   #soundRecord(offset: number, limit: number): RecordHeader | undefined {
-    const header = readRecordHeader(this.#read(offset, RECORD_HEADER_LENGTH), 0);
+    if (this.#identity === undefined) return undefined;
+    const position = { identity: this.#identity, offset };
+    const header = readRecordHeader(this.#read(offset, RECORD_HEADER_LENGTH), 0, position);
     const start = offset + RECORD_HEADER_LENGTH;
     if (header === undefined || start + header.storedLength > limit) return undefined;
     try {

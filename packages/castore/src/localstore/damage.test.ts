@@ -15,18 +15,20 @@ import { scratchDirectory } from "../testing/scratch-directory.js";
 import { SeededRandom } from "../testing/seeded-random.js";
 import { collect } from "../testing/sources.js";
 import { LocalStore } from "./local-store.js";
+import { PACK_HEADER_LENGTH } from "./pack-format.js";
 
 const scratch = scratchDirectory();
 
 const FLIPS = 60;
 
-/** Bits to flip one after the other: some anywhere, some at the start of a pack. */
+/** Bits to flip one after the other: some anywhere, some in the header and first records of a pack. */
 function* places(files: readonly string[], seed: number): Generator<{ file: string; bit: number }> {
   const random = new SeededRandom(seed);
   for (let i = 0; i < FLIPS; i++) {
     const file = random.pick(files);
-    const size = i % 3 === 0 ? 300 : fs.statSync(file).size;
-    yield { file, bit: random.below(8 * size) };
+    const end = i % 3 === 0 ? PACK_HEADER_LENGTH + 300 : fs.statSync(file).size;
+    const start = i % 3 === 0 ? PACK_HEADER_LENGTH - 100 : 0;
+    yield { file, bit: 8 * start + random.below(8 * (end - start)) };
   }
 }
 

@@ -42,6 +42,7 @@ export class IndexReader {
   readonly #find: Database.Statement<[number, Uint8Array], RecordLocation>;
   readonly #exists: Database.Statement<[number, Uint8Array], number>;
   readonly #derived: Database.Statement<[string, Uint8Array], Uint8Array>;
+  readonly #identity: Database.Statement<[number], Uint8Array | null>;
 
   /** @throws {@link CastoreError} "CORRUPT" or "UNSUPPORTED" when it is not an index of ours */
   constructor(file: string) {
@@ -60,6 +61,9 @@ export class IndexReader {
         .prepare<[string, Uint8Array], Uint8Array>(
           "select value from derived where space = ? and key = ?",
         )
+        .pluck();
+      this.#identity = database
+        .prepare<[number], Uint8Array | null>("select identity from pack where id = ?")
         .pluck();
     } catch (error) {
       database.close();
@@ -126,6 +130,11 @@ export class IndexReader {
     );
   }
 
+  /** The identity of a pack; `undefined` when it is not known. */
+  identityOf(pack: number): Uint8Array | undefined {
+    return this.#lookup(() => this.#identity.get(pack)) ?? undefined;
+  }
+
   packs(): IndexedPack[] {
     return attempt(READ, () => readPacks(this.#database));
   }
@@ -186,7 +195,7 @@ export class IndexWriter {
   readonly #insert: Database.Statement<RecordColumns>;
   readonly #replace: Database.Statement<RecordColumns>;
   readonly #exists: Database.Statement<[number, Uint8Array], number>;
-  readonly #savePack: Database.Statement<[number, number, number]>;
+  readonly #savePack: Database.Statement<[number, number, number, Uint8Array | null]>;
   readonly #saveDerived: Database.Statement<[string, Uint8Array, Uint8Array]>;
 
   /** Opens the index, or makes an empty one. */
@@ -215,7 +224,7 @@ export class IndexWriter {
       .prepare<[number, Uint8Array], number>("select 1 from record where kind = ? and key = ?")
       .pluck();
     this.#savePack = this.#database.prepare(
-      "insert or replace into pack (id, length, sealed) values (?, ?, ?)",
+      "insert or replace into pack (id, length, sealed, identity) values (?, ?, ?, ?)",
     );
     this.#saveDerived = this.#database.prepare(
       "insert or replace into derived (space, key, value) values (?, ?, ?)",
@@ -260,7 +269,7 @@ export class IndexWriter {
   }
 
   savePack(pack: IndexedPack): void {
-    this.#savePack.run(pack.id, pack.length, pack.sealed ? 1 : 0);
+    this.#savePack.run(pack.id, pack.length, pack.sealed ? 1 : 0, pack.identity ?? null);
   }
 
   saveDerived(space: string, key: Uint8Array, value: Uint8Array): void {

@@ -29,6 +29,8 @@ export interface IndexedPack {
   readonly id: number;
   readonly length: number;
   readonly sealed: boolean;
+  /** 16 bytes; `undefined` when no record was ever found in it. */
+  readonly identity: Uint8Array | undefined;
 }
 
 /** Count and bytes of the records of one kind. */

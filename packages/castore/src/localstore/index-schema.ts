@@ -1,10 +1,11 @@
 // The index as a database: its schema, its marks, and what its errors mean.
 import Database from "better-sqlite3";
+import { copyBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { IndexedPack } from "./index-rows.js";
 
 /** Version of the schema below, kept in SQLite's `user_version`. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /** "tvix", kept in SQLite's `application_id`, so that other databases are not taken for ours. */
 const APPLICATION_ID = 0x74766978;
@@ -19,7 +20,8 @@ const SCHEMA = `
   create table pack (
     id integer primary key,
     length integer not null,       -- bytes of it that are indexed
-    sealed integer not null        -- 1: never appended to again
+    sealed integer not null,       -- 1: never appended to again
+    identity blob                  -- 16 bytes; null when nothing in it could be read
   ) strict;
   create table record (
     kind integer not null,
@@ -147,9 +149,14 @@ export function pragmaNumber(database: Database.Database, name: string): number 
 /** What the index knows of all packs, in the order of their numbers. */
 export function readPacks(database: Database.Database): IndexedPack[] {
   return database
-    .prepare<[], { id: number; length: number; sealed: number }>(
-      "select id, length, sealed from pack order by id",
+    .prepare<[], { id: number; length: number; sealed: number; identity: Uint8Array | null }>(
+      "select id, length, sealed, identity from pack order by id",
     )
     .all()
-    .map((row) => ({ ...row, sealed: row.sealed === 1 }));
+    .map(({ id, length, sealed, identity }) => ({
+      id,
+      length,
+      sealed: sealed === 1,
+      identity: identity === null ? undefined : copyBytes(identity),
+    }));
 }

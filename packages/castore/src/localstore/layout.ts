@@ -4,7 +4,7 @@ import { CastoreError } from "../errors.js";
 import { syncDirectory, writeFileDurably } from "./durable.js";
 
 /** Version of the whole layout; a store that says another one is refused. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const FORMAT_FILE = "FORMAT";
 
 /** What may lie in a data directory whose FORMAT file was not written yet, after a crash. */
@@ -32,7 +32,7 @@ export function storeLayout(directory: string): StoreLayout {
  * Whether there is a store in the directory that this program can read.
  *
  * @returns false when there is none
- * @throws {@link CastoreError} "UNSUPPORTED" for a newer layout
+ * @throws {@link CastoreError} "UNSUPPORTED" for another layout
  */
 export function checkFormat(layout: StoreLayout): boolean {
   let text: string;
@@ -52,7 +52,7 @@ export function checkFormat(layout: StoreLayout): boolean {
   if (Number(version) !== FORMAT_VERSION) {
     throw new CastoreError(
       "UNSUPPORTED",
-      `Cannot open the store in ${layout.directory}: it has format ${version}, this program knows ${FORMAT_VERSION}; use a newer version of tvix`,
+      `Cannot open the store in ${layout.directory}: it has format ${version}, this program knows ${FORMAT_VERSION}; ${Number(version) > FORMAT_VERSION ? "use a newer version of tvix" : "use the version of tvix that made it, or import its content again elsewhere"}`,
     );
   }
   return true;

@@ -1,13 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { concatBytes, toHex, toUtf8 } from "../bytes.js";
+import { toHex, toUtf8 } from "../bytes.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
 import { blake3 } from "../hasher/blake3.js";
 import {
+  decodePackHeader,
   encodePackHeader,
   MAX_CHUNK_PAYLOAD,
   MAX_RECORD_PAYLOAD,
+  PACK_HEADER_LENGTH,
   RecordKind,
+  sealRecordHeader,
 } from "./pack-format.js";
 import { encodeRecord } from "./record.js";
 
@@ -18,8 +21,11 @@ describe("docs/formats/pack.md", () => {
     const block = /### Example[\s\S]*?```\n([\s\S]*?)```/.exec(document)?.[1] ?? "";
     const abc = toUtf8("abc");
     const record = encodeRecord(RecordKind.CHUNK, blake3(abc).toBytes(), abc);
-    const pack = concatBytes([encodePackHeader(1), record]);
-    expect(block.replaceAll(/\s/g, "")).toBe(toHex(pack));
+    const header = encodePackHeader(Uint8Array.from({ length: 16 }, (_, i) => i));
+    const identity = decodePackHeader(header, 1);
+    sealRecordHeader(record, { identity, offset: PACK_HEADER_LENGTH });
+    expect(PACK_HEADER_LENGTH).toBe(4136);
+    expect(block.replaceAll(/\s/g, "")).toBe(toHex(header.subarray(4096)) + toHex(record));
   });
 
   it.each([

@@ -7,7 +7,7 @@ import { seededBytes } from "../testing/seeded-random.js";
 import { loadZstd } from "./compression.js";
 import { storeLayout } from "./layout.js";
 import { FileSystemPackFiles, packFileName } from "./pack-files.js";
-import { RecordKind } from "./pack-format.js";
+import { PACK_HEADER_LENGTH, RecordKind } from "./pack-format.js";
 import { encodeRecord } from "./record.js";
 import { WriteSession } from "./write-session.js";
 
@@ -74,7 +74,7 @@ describe("a WriteSession on a disk that is full at each write in turn", () => {
         layout,
         files: new FileSystemPackFiles(layout.packs),
         zstd,
-        packLimit: 600,
+        packLimit: PACK_HEADER_LENGTH + 600,
       });
     const records = Array.from({ length: 12 }, (_, i) => {
       const raw = seededBytes(i, 100);
@@ -91,7 +91,7 @@ describe("a WriteSession on a disk that is full at each write in turn", () => {
     let stored = 0;
     for (let first = 0; stored < records.length; first += 37) {
       const session = open();
-      room = first % 500;
+      room = (first * 11) % (PACK_HEADER_LENGTH + 500);
       try {
         for (; stored < records.length; stored++)
           session.write([{ records: records[stored] as Uint8Array }]);

@@ -1,20 +1,31 @@
-// The pack format, version 1: a header and records, nothing else. docs/formats/pack.md describes it.
+// The pack format, version 2: a header and records, nothing else. docs/formats/pack.md describes it.
 //
-//   pack   = header record*
-//   header = "TVIXPACK" version:u32 packId:u64 zero[4] check[8]                            32 bytes
+//   pack   = header zero[4056] header record*                                          4136 bytes, then
+//   header = "TVIXPACK" version:u32 zero[4] identity[16] check[8]                          40 bytes
 //   record = "TVXR" kind:u8 codec:u8 zero[2] storedLength:u32 rawLength:u32
 //            key[32] payloadCheck[8] headerCheck[8]                                        64 bytes
 //            payload[storedLength]
 //
-// Numbers are little-endian. A check is the first 8 bytes of the BLAKE3 digest: of the header before
-// it, or (payloadCheck) of the payload as it stands. Chunks and directories have a zero
-// payloadCheck: their key is the digest of their raw payload. This file knows bytes only, no files.
-import { equalBytes } from "../bytes.js";
+// Numbers are little-endian. A check is the first 8 bytes of a BLAKE3 digest: of the header before
+// it; of the payload as it stands (payloadCheck); or of identity[16] offset:u64 and the record before
+// it (headerCheck). So a record is sound in one place of one pack only, and who does not know the
+// identity cannot make one. Chunks and directories have a zero payloadCheck: their key is the digest
+// of their raw payload. This file knows bytes only, no files.
+import { copyBytes, equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import { blake3 } from "../hasher/blake3.js";
 
-const PACK_FORMAT_VERSION = 1;
-export const PACK_HEADER_LENGTH = 32;
+const PACK_FORMAT_VERSION = 2;
+/** Length of the random number that a pack is known by. */
+const PACK_IDENTITY_LENGTH = 16;
+/**
+ * Where the copy of the header is: in another sector of any disk, for without the identity no record
+ * of the pack can be told from content that looks like one.
+ */
+const HEADER_COPY_OFFSET = 4096;
+const HEADER_LENGTH = 40;
+/** Length of the header with its copy: where the first record is. */
+export const PACK_HEADER_LENGTH: number = HEADER_COPY_OFFSET + HEADER_LENGTH;
 export const RECORD_HEADER_LENGTH = 64;
 export const RECORD_KEY_LENGTH = 32;
 
@@ -65,6 +76,8 @@ const RECORD_MAGIC = 0x52585654;
 /** The first bytes of every record, to search for after damage. */
 export const RECORD_MAGIC_BYTES: Uint8Array = new TextEncoder().encode("TVXR");
 const CHECK_LENGTH = 8;
+/** Where in a record's header its check is. */
+const CHECK_OFFSET = RECORD_HEADER_LENGTH - CHECK_LENGTH;
 const NO_CHECK = new Uint8Array(CHECK_LENGTH);
 
 /** Whether the key of such a record is the BLAKE3 digest of its raw payload. */
@@ -72,47 +85,67 @@ export function isContentAddressed(kind: RecordKind): boolean {
   return kind === RecordKind.CHUNK || kind === RecordKind.DIRECTORY;
 }
 
-/** First bytes of the pack file number `packId`. */
-export function encodePackHeader(packId: number): Uint8Array {
+/** Where a record is: the check of its header covers that too. */
+export interface RecordPosition {
+  /** Identity of the pack, 16 bytes. */
+  readonly identity: Uint8Array;
+  /** Of the record's header in the pack. */
+  readonly offset: number;
+}
+
+/** An identity for a new pack: random, so that nobody who is given content to store can foresee it. */
+export function newPackIdentity(): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(PACK_IDENTITY_LENGTH));
+}
+
+/** First bytes of a pack: its header and the copy of that. */
+export function encodePackHeader(identity: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(PACK_HEADER_LENGTH);
-  const view = new DataView(bytes.buffer);
   bytes.set(PACK_MAGIC, 0);
-  view.setUint32(8, PACK_FORMAT_VERSION, true);
-  view.setBigUint64(12, BigInt(packId), true);
-  bytes.set(check(bytes.subarray(0, 24)), 24);
+  new DataView(bytes.buffer).setUint32(8, PACK_FORMAT_VERSION, true);
+  bytes.set(identity, 16);
+  bytes.set(check(bytes.subarray(0, 32)), 32);
+  bytes.copyWithin(HEADER_COPY_OFFSET, 0, HEADER_LENGTH);
   return bytes;
 }
 
 /**
- * Checks the first bytes of a pack file.
+ * The identity of a pack, from its header or, where that is damaged, from the copy.
  *
- * @throws {@link CastoreError} "CORRUPT", or "UNSUPPORTED" for a newer version
+ * @param bytes - the first {@link PACK_HEADER_LENGTH} of the pack, or all it has
+ * @param packId - number of the pack, for messages
+ * @throws {@link CastoreError} "CORRUPT", or "UNSUPPORTED" for another version
  */
-export function decodePackHeader(bytes: Uint8Array, packId: number): void {
-  if (bytes.byteLength < PACK_HEADER_LENGTH || !equalBytes(bytes.subarray(0, 8), PACK_MAGIC)) {
-    throw new CastoreError("CORRUPT", `Cannot read pack ${packId}: it does not begin like a pack`);
+export function decodePackHeader(bytes: Uint8Array, packId: number): Uint8Array {
+  for (const offset of [0, HEADER_COPY_OFFSET]) {
+    const identity = readHeaderCopy(bytes.subarray(offset, offset + HEADER_LENGTH), packId);
+    if (identity !== undefined) return identity;
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (!equalBytes(bytes.subarray(24, 32), check(bytes.subarray(0, 24)))) {
-    throw new CastoreError("CORRUPT", `Cannot read pack ${packId}: its header is damaged`);
+  throw new CastoreError("CORRUPT", `Cannot read pack ${packId}: its header is damaged`);
+}
+
+function readHeaderCopy(header: Uint8Array, packId: number): Uint8Array | undefined {
+  if (header.byteLength < HEADER_LENGTH || !equalBytes(header.subarray(0, 8), PACK_MAGIC)) {
+    return undefined;
   }
+  const view = new DataView(header.buffer, header.byteOffset, HEADER_LENGTH);
   const version = view.getUint32(8, true);
+  const checkOffset = version === 1 ? 24 : 32;
+  const stored = header.subarray(checkOffset, checkOffset + CHECK_LENGTH);
+  if (!equalBytes(stored, check(header.subarray(0, checkOffset)))) return undefined;
   if (version !== PACK_FORMAT_VERSION) {
     throw new CastoreError(
       "UNSUPPORTED",
       `Cannot read pack ${packId}: format version ${version}, this program knows ${PACK_FORMAT_VERSION}`,
     );
   }
-  const id = view.getBigUint64(12, true);
-  if (id !== BigInt(packId)) {
-    throw new CastoreError(
-      "CORRUPT",
-      `Cannot read pack ${packId}: its header says that it is pack ${id}`,
-    );
-  }
+  return view.getUint32(12, true) === 0 ? copyBytes(header.subarray(16, 32)) : undefined;
 }
 
-/** Writes the header of a record to `target` at `offset`. */
+/**
+ * Writes the header of a record to `target` at `offset`, without its check, which depends on where the
+ * record will be: see {@link sealRecordHeader}.
+ */
 export function writeRecordHeader(target: Uint8Array, offset: number, header: RecordHeader): void {
   const bytes = target.subarray(offset, offset + RECORD_HEADER_LENGTH);
   const view = new DataView(bytes.buffer, bytes.byteOffset, RECORD_HEADER_LENGTH);
@@ -124,22 +157,44 @@ export function writeRecordHeader(target: Uint8Array, offset: number, header: Re
   view.setUint32(12, header.rawLength, true);
   bytes.set(header.key, 16);
   bytes.set(header.payloadCheck, 48);
-  bytes.set(check(bytes.subarray(0, 56)), 56);
+  bytes.set(NO_CHECK, CHECK_OFFSET);
+}
+
+/** Completes the header of the record that begins at the start of `record`. */
+export function sealRecordHeader(record: Uint8Array, position: RecordPosition): void {
+  record.set(headerCheck(record, position), CHECK_OFFSET);
 }
 
 /**
  * Reads the header of a record at `offset`; its views share memory with `bytes`.
  *
- * @returns `undefined` when there is no sound header
+ * @param position - where the record is in its pack
+ * @returns `undefined` when there is no sound header, or one that belongs elsewhere
  */
-export function readRecordHeader(bytes: Uint8Array, offset: number): RecordHeader | undefined {
+export function readRecordHeader(
+  bytes: Uint8Array,
+  offset: number,
+  position: RecordPosition,
+): RecordHeader | undefined {
+  const header = parseRecordHeader(bytes, offset);
+  if (header === undefined) return undefined;
+  const record = bytes.subarray(offset, offset + RECORD_HEADER_LENGTH);
+  return equalBytes(record.subarray(CHECK_OFFSET), headerCheck(record, position))
+    ? header
+    : undefined;
+}
+
+/**
+ * {@link readRecordHeader} for a record that is not in a pack yet: its check is not looked at.
+ *
+ * @returns `undefined` when a field has no possible value
+ */
+export function parseRecordHeader(bytes: Uint8Array, offset: number): RecordHeader | undefined {
   if (offset + RECORD_HEADER_LENGTH > bytes.byteLength) return undefined;
-  const header = bytes.subarray(offset, offset + RECORD_HEADER_LENGTH);
-  const view = new DataView(header.buffer, header.byteOffset, RECORD_HEADER_LENGTH);
+  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, RECORD_HEADER_LENGTH);
   if (view.getUint32(0, true) !== RECORD_MAGIC) return undefined;
-  if (!equalBytes(header.subarray(56), check(header.subarray(0, 56)))) return undefined;
-  const kind = header[4] as number;
-  const codec = header[5] as number;
+  const kind = view.getUint8(4);
+  const codec = view.getUint8(5);
   const storedLength = view.getUint32(8, true);
   const rawLength = view.getUint32(12, true);
   const known = isKind(kind) && isCodec(codec) && view.getUint16(6, true) === 0;
@@ -149,19 +204,31 @@ export function readRecordHeader(bytes: Uint8Array, offset: number): RecordHeade
     rawLength <= limit &&
     (codec !== RecordCodec.RAW || storedLength === rawLength);
   if (!known || !sane) return undefined;
+  const header = bytes.subarray(offset, offset + RECORD_HEADER_LENGTH);
   return {
     kind,
     codec,
     storedLength,
     rawLength,
     key: header.subarray(16, 48),
-    payloadCheck: header.subarray(48, 56),
+    payloadCheck: header.subarray(48, CHECK_OFFSET),
   };
 }
 
 /** The payload check that a record of `kind` carries. */
 export function payloadCheck(kind: RecordKind, payload: Uint8Array): Uint8Array {
   return isContentAddressed(kind) ? NO_CHECK : check(payload);
+}
+
+/** What {@link headerCheck} digests; used again by each call. */
+const covered = new Uint8Array(PACK_IDENTITY_LENGTH + 8 + CHECK_OFFSET);
+const coveredView = new DataView(covered.buffer);
+
+function headerCheck(record: Uint8Array, { identity, offset }: RecordPosition): Uint8Array {
+  covered.set(identity, 0);
+  coveredView.setBigUint64(PACK_IDENTITY_LENGTH, BigInt(offset), true);
+  covered.set(record.subarray(0, CHECK_OFFSET), PACK_IDENTITY_LENGTH + 8);
+  return check(covered);
 }
 
 function check(bytes: Uint8Array): Uint8Array {

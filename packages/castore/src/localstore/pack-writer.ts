@@ -1,4 +1,4 @@
-import { toLatin1 } from "../bytes.js";
+import { equalBytes, toLatin1 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { IndexWriter } from "./index-database.js";
 import type { IndexedPack } from "./index-rows.js";
@@ -6,11 +6,13 @@ import { databaseError } from "./index-schema.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   encodePackHeader,
+  newPackIdentity,
   PACK_HEADER_LENGTH,
+  parseRecordHeader,
   RECORD_HEADER_LENGTH,
   type RecordHeader,
   RecordKind,
-  readRecordHeader,
+  sealRecordHeader,
 } from "./pack-format.js";
 
 /** Packs are sealed at this size: small enough to copy or rewrite one, large enough to have few. */
@@ -18,7 +20,7 @@ const DEFAULT_PACK_LIMIT: number = 512 * 1024 * 1024;
 
 /** One request to the writer. */
 export interface WriteJob {
-  /** Whole records, one after the other. */
+  /** Whole records, one after the other; the writer completes their headers where they lie. */
   readonly records: Uint8Array;
   readonly derived?: readonly DerivedEntry[];
 }
@@ -45,6 +47,12 @@ export interface WriteOutcome {
   readonly known: RecordCount;
 }
 
+/** The pack that is appended to. */
+interface OpenPack {
+  readonly file: PackFile;
+  pack: IndexedPack & { readonly identity: Uint8Array };
+}
+
 interface PlannedRecord {
   readonly header: RecordHeader;
   readonly offset: number;
@@ -61,7 +69,7 @@ export class PackWriter {
   readonly #index: IndexWriter;
   readonly #files: PackFiles;
   readonly #limit: number;
-  #current: { file: PackFile; pack: IndexedPack } | undefined;
+  #current: OpenPack | undefined;
   #failure: unknown;
 
   /** The index must agree with the packs, see `reconcile()`. */
@@ -113,6 +121,7 @@ export class PackWriter {
           target = this.#nextPack(target, end);
           [planned, parts, end] = [[], [], target.pack.length];
         }
+        sealRecordHeader(record.bytes, { identity: target.pack.identity, offset: end });
         planned.push({ header: record.header, offset: end });
         appendPart(parts, record.bytes);
         end += record.bytes.byteLength;
@@ -132,7 +141,7 @@ export class PackWriter {
   }
 
   #flush(
-    target: { file: PackFile; pack: IndexedPack },
+    target: OpenPack,
     parts: readonly Uint8Array[],
     planned: readonly PlannedRecord[],
     end: number,
@@ -150,39 +159,45 @@ export class PackWriter {
         else this.#index.insert(header, pack.id, offset);
       }
       for (const entry of derived) this.#index.saveDerived(entry.space, entry.key, entry.value);
-      if (parts.length > 0) this.#index.savePack({ id: pack.id, length: end, sealed: false });
+      if (parts.length > 0) this.#index.savePack({ ...pack, length: end });
     });
-    target.pack = { id: pack.id, length: end, sealed: false };
+    target.pack = { ...pack, length: end };
   }
 
   /** The pack that is appended to; the first is only made when there is something to write. */
-  #appendable(): { file: PackFile; pack: IndexedPack } {
+  #appendable(): OpenPack {
     if (this.#current !== undefined) return this.#current;
     const last = this.#index.packs().at(-1);
-    if (last !== undefined && !last.sealed && last.length < this.#limit) {
-      this.#current = { file: this.#files.open(last.id), pack: last };
-    } else {
-      this.#current = this.#createPack((last?.id ?? 0) + 1);
-    }
+    this.#current = (last && this.#reopen(last)) ?? this.#createPack((last?.id ?? 0) + 1);
     return this.#current;
   }
 
-  #nextPack(
-    full: { file: PackFile; pack: IndexedPack },
-    length: number,
-  ): { file: PackFile; pack: IndexedPack } {
-    this.#index.commit(() => this.#index.savePack({ id: full.pack.id, length, sealed: true }));
-    full.file.close();
+  /** The last pack, unless it is full or its header is not what the index and the records go by. */
+  #reopen({ identity, ...pack }: IndexedPack): OpenPack | undefined {
+    if (pack.sealed || pack.length >= this.#limit || identity === undefined) return undefined;
+    const file = this.#files.open(pack.id);
+    const header = new Uint8Array(PACK_HEADER_LENGTH);
+    file.read(header, 0);
+    if (equalBytes(header, encodePackHeader(identity)))
+      return { file, pack: { ...pack, identity } };
+    file.close();
+    return undefined;
+  }
+
+  #nextPack({ file, pack }: OpenPack, length: number): OpenPack {
+    this.#index.commit(() => this.#index.savePack({ ...pack, length, sealed: true }));
+    file.close();
     this.#current = undefined;
-    this.#current = this.#createPack(full.pack.id + 1);
+    this.#current = this.#createPack(pack.id + 1);
     return this.#current;
   }
 
-  #createPack(id: number): { file: PackFile; pack: IndexedPack } {
+  #createPack(id: number): OpenPack {
+    const identity = newPackIdentity();
     const file = this.#files.create(id);
-    file.write([encodePackHeader(id)], 0);
+    file.write([encodePackHeader(identity)], 0);
     file.sync();
-    const pack = { id, length: PACK_HEADER_LENGTH, sealed: false };
+    const pack = { id, length: PACK_HEADER_LENGTH, sealed: false, identity };
     this.#index.commit(() => this.#index.savePack(pack));
     return { file, pack };
   }
@@ -205,7 +220,7 @@ interface ParsedRecord {
 
 function* parseRecords(records: Uint8Array): Generator<ParsedRecord> {
   for (let offset = 0; offset < records.byteLength; ) {
-    const header = readRecordHeader(records, offset);
+    const header = parseRecordHeader(records, offset);
     const end = offset + RECORD_HEADER_LENGTH + (header?.storedLength ?? 0);
     if (header === undefined || end > records.byteLength) {
       throw new TypeError(`Cannot write records: no whole record at offset ${offset}`);

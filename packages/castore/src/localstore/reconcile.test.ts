@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { concatBytes, copyBytes, toUtf8 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import { blake3 } from "../hasher/blake3.js";
+import { packBytes } from "../testing/pack-bytes.js";
 import { scratchDirectory } from "../testing/scratch-directory.js";
 import { SeededRandom, seededBytes } from "../testing/seeded-random.js";
 import { SimulatedPackFiles } from "../testing/simulated-pack-files.js";
@@ -21,13 +22,20 @@ const RAW = Array.from({ length: 6 }, (_, i) => seededBytes(i, 100 + i));
 const CHUNKS = RAW.map((raw) => encodeRecord(RecordKind.CHUNK, blake3(raw).toBytes(), raw));
 const [A, B, C] = CHUNKS as [Uint8Array, Uint8Array, Uint8Array];
 
-/** Packs with these bytes, numbered from 1; a pack without is missing. */
+/** Identities of the packs 1 to 3. */
+const IDENTITIES = [1, 2, 3].map((id) => seededBytes(1000 + id, 16)) as [
+  Uint8Array,
+  Uint8Array,
+  Uint8Array,
+];
+
+/** Packs with these bytes, numbered from 1, whose records are in place; one without is missing. */
 function disk(...packs: (readonly Uint8Array[] | undefined)[]): SimulatedPackFiles {
   const files = new SimulatedPackFiles();
   packs.forEach((parts, i) => {
     if (parts === undefined) return;
     const file = files.create(i + 1);
-    file.write(parts, 0);
+    file.write([packBytes(IDENTITIES[i] as Uint8Array, parts)], 0);
     file.sync();
   });
   return files;
@@ -60,14 +68,18 @@ function known(): number[] {
   return found;
 }
 
-const HEADER = encodePackHeader(1);
-const HEADER_2 = encodePackHeader(2);
+const HEADER = encodePackHeader(IDENTITIES[0]);
+const HEADER_2 = encodePackHeader(IDENTITIES[1]);
 const sizeOf = (...parts: Uint8Array[]) => concatBytes(parts).byteLength;
 
 function flipped(bytes: Uint8Array, at: number): Uint8Array {
   const copy = copyBytes(bytes);
   copy[at] = (copy[at] as number) ^ 1;
   return copy;
+}
+
+function zeroed(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return copyBytes(bytes).fill(0, start, end);
 }
 
 describe("reconcile()", () => {
@@ -94,15 +106,15 @@ describe("reconcile()", () => {
     ["a part of a payload", A.subarray(0, A.byteLength - 1)],
     ["zeros", new Uint8Array(5000)],
     ["a payload that ends in zeros", concatBytes([A.subarray(0, 100), new Uint8Array(64)])],
-    ["two such payloads", concatBytes([flipped(A, 70), flipped(C, 70)])],
-  ])("cuts %s off the last pack", (_what, torn) => {
-    const files = disk([HEADER, B, torn]);
+    ["two such payloads", flipped(A, 70), flipped(C, 70)],
+  ] as const)("cuts %s off the last pack", (_what, ...torn: Uint8Array[]) => {
+    const files = disk([HEADER, B, ...torn]);
     const end = sizeOf(HEADER, B);
     expect(recover(files)).toContainEqual({
       type: "tail-cut",
       pack: 1,
       offset: end,
-      bytes: torn.byteLength,
+      bytes: sizeOf(...torn),
       records: 0,
     });
     expect(files.contents().get(1)?.byteLength).toBe(end);
@@ -118,13 +130,14 @@ describe("reconcile()", () => {
       { type: "damaged", pack: 2, offset: PACK_HEADER_LENGTH, bytes: 167, records: 0 },
     ]);
     expect(known()).toEqual([0, 2]);
-    expect(files.contents().get(1)).toEqual(concatBytes(first));
+    expect(files.contents().get(1)).toEqual(packBytes(IDENTITIES[0], first));
   });
 
   it.each([
     ["is damaged", flipped(HEADER, 9)],
-    ["is that of another pack", encodePackHeader(7)],
-    ["is zero", new Uint8Array(32)],
+    ["is zero", zeroed(HEADER, 0, 4096)],
+    ["has a damaged copy", zeroed(HEADER, 4096, PACK_HEADER_LENGTH)],
+    ["has other bytes around it", flipped(HEADER, 100)],
   ])("keeps the records of a pack whose header %s, and appends nothing there", (_what, header) => {
     const files = disk([header, A, B]);
     expect(recover(files)[0]).toMatchObject({ type: "damaged", pack: 1, offset: 0 });
@@ -136,18 +149,56 @@ describe("reconcile()", () => {
     expect(known()).toEqual([0, 1, 2]);
   });
 
+  it("believes no record of a pack whose header is lost with its copy, and leaves it alone", () => {
+    const files = disk([zeroed(HEADER, 0, PACK_HEADER_LENGTH), A, B]);
+    const before = files.contents().get(1);
+    const bytes = sizeOf(HEADER, A, B);
+    expect(recover(files)).toEqual([{ type: "damaged", pack: 1, offset: 0, bytes, records: 0 }]);
+    expect(known()).toEqual([]);
+    expect(files.contents().get(1)).toEqual(before);
+    files.restart();
+    expect(recover(files)).toEqual([]);
+  });
+
+  it("reads on in a pack that it knows whose header was lost since", () => {
+    recover(disk([HEADER, A]));
+    recover(disk([zeroed(HEADER, 0, PACK_HEADER_LENGTH), A, B]));
+    expect(known()).toEqual([0, 1]);
+  });
+
+  it("does not append to a pack whose header was lost since", () => {
+    recover(disk([HEADER, A]));
+    const files = disk([zeroed(HEADER, 0, 40), A]);
+    const session = openSession(files);
+    session.write([{ records: B }]);
+    session.close();
+    expect([...files.contents().keys()]).toEqual([1, 2]);
+    expect(known()).toEqual([0, 1]);
+  });
+
+  it.each([
+    ["at another offset", packBytes(IDENTITIES[0], [HEADER, C, A]).subarray(-A.byteLength)],
+    ["in another pack", packBytes(IDENTITIES[1], [HEADER_2, B, A]).subarray(-A.byteLength)],
+  ])("does not believe a record that was written %s", (_what, copy) => {
+    // The bytes before it keep packBytes() from completing it for its new place.
+    const files = disk([HEADER, B, concatBytes([Uint8Array.of(0, 0), copy]), C], [HEADER_2]);
+    recover(files);
+    expect(known()).toEqual([1, 2]);
+  });
+
   it("refuses a pack of a newer version, and changes nothing", () => {
     const newer = copyBytes(HEADER);
-    newer[8] = 2;
-    newer.set(blake3(newer.subarray(0, 24)).toBytes().subarray(0, 8), 24);
+    newer[8] = 3;
+    newer.set(blake3(newer.subarray(0, 32)).toBytes().subarray(0, 8), 32);
     const files = disk([newer, A]);
-    expect(() => recover(files)).toThrow("format version 2, this program knows 1");
-    expect(files.contents().get(1)).toEqual(concatBytes([newer, A]));
+    expect(() => recover(files)).toThrow("format version 3, this program knows 2");
+    expect(files.contents().get(1)).toEqual(packBytes(IDENTITIES[0], [newer, A]));
   });
 
   it.each([
     ["nothing", []],
     ["a part of a header", [HEADER.subarray(0, 31)]],
+    ["a header without its copy", [HEADER.subarray(0, 4100)]],
     ["a header that is not whole", [HEADER.subarray(0, 10), new Uint8Array(22)]],
     ["a header alone", [HEADER]],
   ])("goes on behind a pack that was being made and holds %s", (_what, parts) => {
@@ -183,7 +234,7 @@ describe("reconcile()", () => {
     session.write([{ records: C }]);
     session.close();
     const third = files.contents().get(3);
-    expect(third).toEqual(concatBytes([encodePackHeader(3), C]));
+    expect(third?.byteLength).toBe(PACK_HEADER_LENGTH + C.byteLength);
     recover(disk([HEADER, A], [HEADER_2, B], [third ?? A]));
     expect(known()).toEqual([0, 1, 2]);
   });
@@ -220,10 +271,13 @@ describe("reconcile()", () => {
 });
 
 describe("reconcile() of mutated packs", () => {
-  const sample = [HEADER, ...Array.from({ length: 10 }, () => CHUNKS).flat()];
+  const sample = packBytes(IDENTITIES[0], [
+    HEADER,
+    ...Array.from({ length: 10 }, () => CHUNKS).flat(),
+  ]);
 
   function mutate(random: SeededRandom): Uint8Array {
-    const bytes = Uint8Array.from(concatBytes(sample));
+    const bytes = Uint8Array.from(sample);
     for (let i = 1 + random.below(8); i > 0; i--) {
       const at = random.below(bytes.byteLength);
       const choice = random.below(5);
@@ -257,19 +311,16 @@ describe("reconcile() of mutated packs", () => {
   });
 
   it.each([
-    ["magic numbers", toUtf8("TVXR".repeat(500_000))],
-    [
-      "headers without payload",
-      concatBytes(Array.from({ length: 20_000 }, () => A.subarray(0, 64))),
-    ],
+    ["magic numbers", [toUtf8("TVXR".repeat(500_000))]],
+    ["headers without payload", Array.from({ length: 20_000 }, () => A.subarray(0, 64))],
     [
       "damage and sound records by turns",
-      concatBytes(Array.from({ length: 5000 }, () => [flipped(B, 9), A]).flat()),
+      Array.from({ length: 5000 }, () => [flipped(B, 9), A]).flat(),
     ],
-  ])("takes time in proportion to a pack full of %s", (_what, bytes) => {
+  ])("takes time in proportion to a pack full of %s", (_what, parts) => {
     const started = process.cpuUsage();
     // Where a header says so, a payload is skipped, with whatever looks like a record in it.
-    recover(disk([HEADER, bytes, new Uint8Array(200), B]));
+    recover(disk([HEADER, ...parts, new Uint8Array(200), B]));
     expect(process.cpuUsage(started).user / 1e6).toBeLessThan(8);
     expect(known()).toContain(1);
   });

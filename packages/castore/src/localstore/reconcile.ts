@@ -1,3 +1,4 @@
+import { equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { ZstdCodec } from "./compression.js";
 import type { IndexWriter } from "./index-database.js";
@@ -5,6 +6,7 @@ import type { IndexedPack } from "./index-rows.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   decodePackHeader,
+  encodePackHeader,
   MAX_RECORD_PAYLOAD,
   PACK_HEADER_LENGTH,
   RECORD_HEADER_LENGTH,
@@ -73,39 +75,50 @@ function reconcilePack(
   isLast: boolean,
   zstd: ZstdCodec,
 ): RecoveryEvent[] {
-  const pack = known ?? { id, length: 0, sealed: false };
+  const pack = known ?? { id, length: 0, sealed: false, identity: undefined };
   const size = file.size();
   if (size < pack.length) return [shortenPack(index, pack, size)];
   if (known !== undefined && size === pack.length) return [];
-  const scan = new PackScan(index, file, id, size, zstd);
-  const hasHeader = pack.length > 0 || hasSoundHeader(file, id);
-  const isEmpty = size <= PACK_HEADER_LENGTH || (!hasHeader && isLast && scan.holdsNothing());
-  if (pack.length === 0 && isEmpty) return dropPack(index, file, pack, size);
+  const header = readAt(file, 0, PACK_HEADER_LENGTH);
+  const identity = pack.length > 0 ? pack.identity : (identityIn(header, id) ?? pack.identity);
+  if (pack.length === 0 && size <= PACK_HEADER_LENGTH) return dropPack(index, file, pack, size);
+  if (identity === undefined) return giveUpPack(index, pack, size);
   // Records are acknowledged by being in the index, and only what is durable may be. A process that
   // was killed may have left them to the system's memory alone.
   file.sync();
-  const mayCut = hasHeader && isLast;
-  const end = scan.run(hasHeader ? Math.max(pack.length, PACK_HEADER_LENGTH) : 0, mayCut);
-  index.commit(() => index.savePack({ id, length: end, sealed: !mayCut }));
+  const scan = new PackScan(index, file, { id, identity, size }, zstd);
+  const isWhole = pack.length > 0 || equalBytes(header, encodePackHeader(identity));
+  const mayCut = isWhole && isLast;
+  const end = scan.run(isWhole ? Math.max(pack.length, PACK_HEADER_LENGTH) : 0, mayCut);
+  index.commit(() => index.savePack({ id, length: end, sealed: !mayCut, identity }));
   return scan.events;
 }
 
-/** Damage in the header of a pack does not touch its records: they are checked one by one. */
-function hasSoundHeader(file: PackFile, id: number): boolean {
+function identityIn(header: Uint8Array, id: number): Uint8Array | undefined {
   try {
-    decodePackHeader(readAt(file, 0, PACK_HEADER_LENGTH), id);
-    return true;
+    return decodePackHeader(header, id);
   } catch (error) {
-    if (CastoreError.is(error, "CORRUPT")) return false;
+    if (CastoreError.is(error, "CORRUPT")) return undefined;
     throw error;
   }
+}
+
+/**
+ * A pack whose header and the copy of it are lost, and that the index did not know: its records
+ * cannot be told from content that looks like records.
+ */
+function giveUpPack(index: IndexWriter, pack: IndexedPack, size: number): RecoveryEvent[] {
+  index.commit(() => index.savePack({ ...pack, length: size, sealed: true }));
+  return [
+    { type: "damaged", pack: pack.id, offset: pack.length, bytes: size - pack.length, records: 0 },
+  ];
 }
 
 /** Forgets what a pack has lost. */
 function shortenPack(index: IndexWriter, pack: IndexedPack, size: number): RecoveryEvent {
   index.commit(() => {
     const length = index.forgetBehind(pack.id, size);
-    index.savePack({ id: pack.id, length: Math.min(length, size), sealed: true });
+    index.savePack({ ...pack, length: Math.min(length, size), sealed: true });
   });
   const bytes = pack.length - size;
   return { type: "pack-short", pack: pack.id, offset: size, bytes, records: 0 };
@@ -121,7 +134,7 @@ function dropPack(
   pack: IndexedPack,
   size: number,
 ): RecoveryEvent[] {
-  index.commit(() => index.savePack({ id: pack.id, length: 0, sealed: true }));
+  index.commit(() => index.savePack({ ...pack, length: 0, sealed: true }));
   file.truncate(0);
   return size === 0
     ? []
@@ -140,23 +153,25 @@ class PackScan {
   readonly #index: IndexWriter;
   readonly #file: PackFile;
   readonly #pack: number;
+  readonly #identity: Uint8Array;
   readonly #size: number;
   readonly #zstd: ZstdCodec;
   #window: Window = { base: 0, bytes: new Uint8Array(0) };
   #found: { header: RecordHeader; offset: number }[] = [];
   #indexed = 0;
 
-  constructor(index: IndexWriter, file: PackFile, pack: number, size: number, zstd: ZstdCodec) {
+  constructor(
+    index: IndexWriter,
+    file: PackFile,
+    pack: { readonly id: number; readonly identity: Uint8Array; readonly size: number },
+    zstd: ZstdCodec,
+  ) {
     this.#index = index;
     this.#file = file;
-    this.#pack = pack;
-    this.#size = size;
+    this.#pack = pack.id;
+    this.#identity = pack.identity;
+    this.#size = pack.size;
     this.#zstd = zstd;
-  }
-
-  /** Whether there is no trace of a record in the whole pack. */
-  holdsNothing(): boolean {
-    return this.#nextHeader(0) === undefined;
   }
 
   /**
@@ -186,7 +201,8 @@ class PackScan {
   }
 
   #headerAt(offset: number): RecordHeader | undefined {
-    return readRecordHeader(readAt(this.#file, offset, RECORD_HEADER_LENGTH), 0);
+    const position = { identity: this.#identity, offset };
+    return readRecordHeader(readAt(this.#file, offset, RECORD_HEADER_LENGTH), 0, position);
   }
 
   #endOf(header: RecordHeader, offset: number): number | undefined {
@@ -215,7 +231,10 @@ class PackScan {
       if (at === -1) continue;
       // A header that is cut in two lies in the next window.
       const { base, bytes } = this.#windowAt(position);
-      const header = readRecordHeader(bytes, position - base);
+      const header = readRecordHeader(bytes, position - base, {
+        identity: this.#identity,
+        offset: position,
+      });
       if (header !== undefined && this.#endOf(header, position) !== undefined) return position;
       position++;
     }

@@ -26,6 +26,7 @@ const MAX_OPEN_PACKS = 64;
 /** A pack that is open; its number must not be closed, and given to another file, during a read. */
 interface OpenPack {
   readonly fd: number;
+  readonly identity: Uint8Array;
   reads: number;
   isRetired: boolean;
 }
@@ -34,10 +35,17 @@ interface OpenPack {
 export class RecordReader {
   readonly #directory: string;
   readonly #zstd: ZstdCodec;
+  readonly #identityOf: (pack: number) => Uint8Array | undefined;
   readonly #open = new Map<number, OpenPack>();
 
-  constructor(packsDirectory: string, zstd: ZstdCodec) {
+  /** @param identityOf - what the index says of a pack */
+  constructor(
+    packsDirectory: string,
+    zstd: ZstdCodec,
+    identityOf: (pack: number) => Uint8Array | undefined,
+  ) {
     this.#directory = packsDirectory;
+    this.#identityOf = identityOf;
     this.#zstd = zstd;
   }
 
@@ -48,8 +56,9 @@ export class RecordReader {
    */
   async read(kind: RecordKind, key: Uint8Array, location: RecordLocation): Promise<Uint8Array> {
     const bytes = new Uint8Array(RECORD_HEADER_LENGTH + location.stored);
-    const filled = await this.#fill(kind, key, bytes, location);
-    const header = readRecordHeader(bytes, 0);
+    const pack = this.#packOf(kind, key, location);
+    const filled = await this.#fill(pack, kind, key, bytes, location);
+    const header = readRecordHeader(bytes, 0, { ...location, identity: pack.identity });
     if (
       filled < bytes.byteLength ||
       header === undefined ||
@@ -72,12 +81,12 @@ export class RecordReader {
   }
 
   async #fill(
+    pack: OpenPack,
     kind: RecordKind,
     key: Uint8Array,
     bytes: Uint8Array,
     location: RecordLocation,
   ): Promise<number> {
-    const pack = this.#packOf(kind, key, location);
     pack.reads++;
     try {
       let filled = 0;
@@ -106,6 +115,10 @@ export class RecordReader {
   #packOf(kind: RecordKind, key: Uint8Array, location: RecordLocation): OpenPack {
     const known = this.#open.get(location.pack);
     if (known !== undefined) return known;
+    const identity = this.#identityOf(location.pack);
+    if (identity === undefined) {
+      throw this.#corrupt(kind, key, location, "the index does not know the pack");
+    }
     let fd: number;
     try {
       fd = fs.openSync(path.join(this.#directory, packFileName(location.pack)), "r");
@@ -115,7 +128,7 @@ export class RecordReader {
       throw fileError(error, `Cannot open pack ${packFileName(location.pack)}`);
     }
     if (this.#open.size >= MAX_OPEN_PACKS) this.#retireOldest();
-    const pack = { fd, reads: 0, isRetired: false };
+    const pack = { fd, identity, reads: 0, isRetired: false };
     this.#open.set(location.pack, pack);
     return pack;
   }

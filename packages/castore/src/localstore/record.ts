@@ -21,7 +21,7 @@ export function maxRecordLength(rawLength: number): number {
 
 /**
  * Writes a whole record to `target` at `offset`, where there must be room for
- * {@link maxRecordLength}.
+ * {@link maxRecordLength}. What its place in a pack has to add comes later: see `sealRecordHeader()`.
  *
  * @param key - at most 32 bytes; padded with zeros
  * @param zstd - compresses the payload with it where that pays; raw without

@@ -65,7 +65,7 @@ export class StoreCore {
   private constructor(layout: StoreLayout, zstd: ZstdCodec, options: CoreOptions) {
     this.layout = layout;
     this.zstd = zstd;
-    this.records = new RecordReader(layout.packs, zstd);
+    this.records = new RecordReader(layout.packs, zstd, (pack) => this.index()?.identityOf(pack));
     this.#options = options;
   }
 

@@ -8,7 +8,7 @@ import { encodeChunkList } from "../localstore/chunk-list.js";
 import type { ZstdCodec } from "../localstore/compression.js";
 import { type StoreLayout, storeLayout } from "../localstore/layout.js";
 import { packFileName } from "../localstore/pack-files.js";
-import { RecordKind } from "../localstore/pack-format.js";
+import { PACK_HEADER_LENGTH, RecordKind } from "../localstore/pack-format.js";
 import type { WriteJob } from "../localstore/pack-writer.js";
 import { encodeRecord } from "../localstore/record.js";
 import { WriteSession } from "../localstore/write-session.js";
@@ -29,7 +29,7 @@ export interface PlannedValue {
 export type IndexState = "last" | "earlier" | "gone" | "garbage";
 
 /** Small, so that a case goes through several packs. */
-const PACK_LIMIT = 4000;
+const PACK_LIMIT = PACK_HEADER_LENGTH + 4000;
 
 /** A store over simulated packs and a real index, and all that was acknowledged by it. */
 export class SimulatedStore {
@@ -52,7 +52,7 @@ export class SimulatedStore {
     this.#zstd = zstd;
     this.#random = random;
     fs.mkdirSync(this.layout.packs, { recursive: true });
-    fs.writeFileSync(path.join(directory, "FORMAT"), "tvix-store 1\n");
+    fs.writeFileSync(path.join(directory, "FORMAT"), "tvix-store 2\n");
   }
 
   /** Opens the store for writing: recovery, if there is something to recover. */
