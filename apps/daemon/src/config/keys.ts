@@ -1,0 +1,100 @@
+import type { SettingKey } from "./settings.js";
+
+/**
+ * One key of the configuration, as the command line, the environment and the documentation show it.
+ * What values it takes is said by the schema.
+ */
+export interface KeySpec {
+  /** How the value is written, see `textValue()` for text and `printSettings()` for files. */
+  readonly kind: "switch" | "number" | "path" | "list" | "time" | "size" | "text";
+  /** Placeholder of the value; switches have none. */
+  readonly value?: string;
+  /** One sentence without a final period. */
+  readonly summary: string;
+}
+
+/** Every key, in the order of `--help` and `--print-config`: those of no table first. */
+export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
+  "data-dir": { kind: "path", value: "DIR", summary: "Where the store is kept" },
+  listen: {
+    kind: "list",
+    value: "HOST:PORT,...",
+    summary: 'Where to listen besides daemon.sock: 127.0.0.1:8000 by default, "none" for nowhere',
+  },
+  insecure: {
+    kind: "switch",
+    summary: "Serve other machines without TLS or without authentication",
+  },
+  tokens: {
+    kind: "path",
+    value: "FILE",
+    summary: "Ask for a token of this file: NAME SCOPE TOKEN on each line",
+  },
+  list: { kind: "switch", summary: "Answer PathInfoService.List" },
+  "directory-size-rule": {
+    kind: "text",
+    value: "RULE",
+    summary: "How directories that the daemon makes count their size: documented or doubled",
+  },
+  metrics: { kind: "switch", summary: "Serve /metrics" },
+  "shutdown-grace": {
+    kind: "time",
+    value: "TIME",
+    summary: "How long calls may take to end once the daemon was told to: 30s by default",
+  },
+  "tls.cert": { kind: "path", value: "FILE", summary: "Certificate chain (PEM); turns TLS on" },
+  "tls.key": { kind: "path", value: "FILE", summary: "Key of the certificate (PEM)" },
+  "tls.client-ca": {
+    kind: "path",
+    value: "FILE",
+    summary: "Ask clients for a certificate that one of these (PEM) has signed",
+  },
+  "log.level": {
+    kind: "text",
+    value: "LEVEL",
+    summary: "debug, info (the default), warn, error or off",
+  },
+  "log.format": {
+    kind: "text",
+    value: "FORMAT",
+    summary: "json, text or auto (the default): text on a terminal",
+  },
+  "limit.connections": {
+    kind: "number",
+    value: "N",
+    summary: "Connections at a time: 4096 by default",
+  },
+  "limit.streams": {
+    kind: "number",
+    value: "N",
+    summary: "Calls at a time on one connection: 256 by default",
+  },
+  "limit.message-in": {
+    kind: "size",
+    value: "SIZE",
+    summary: "Largest message taken: 4MiB by default",
+  },
+  "limit.message-out": {
+    kind: "size",
+    value: "SIZE",
+    summary: "Largest message sent: 4MiB by default",
+  },
+  "limit.header-timeout": {
+    kind: "time",
+    value: "TIME",
+    summary: "How long a client may take to say what it wants: 10s by default",
+  },
+  "limit.idle-timeout": {
+    kind: "time",
+    value: "TIME",
+    summary: "How long a connection may be without a call: 5m by default",
+  },
+  "limit.stall-timeout": {
+    kind: "time",
+    value: "TIME",
+    summary: "How long a call may go without a byte either way: 1m by default",
+  },
+};
+
+/** All keys, in order. */
+export const SETTING_KEYS: readonly SettingKey[] = Object.keys(KEYS) as SettingKey[];

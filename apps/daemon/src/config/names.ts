@@ -1,0 +1,23 @@
+import { KEYS } from "./keys.js";
+import { DEFAULTS, type SettingKey } from "./settings.js";
+
+/** Whether this is a switch that is on unless it is turned off. */
+function isOnByDefault(key: SettingKey): boolean {
+  return KEYS[key].kind === "switch" && key !== "data-dir" && DEFAULTS[key] === true;
+}
+
+/** The option of a key, without the dashes: `tls-cert`, `insecure`; `no-list` turns off what is on. */
+export function flagOf(key: SettingKey): string {
+  const name = key.replaceAll(".", "-");
+  return isOnByDefault(key) ? `no-${name}` : name;
+}
+
+/** What a switch is set to by its option. */
+export function flagMeans(key: SettingKey): boolean {
+  return !isOnByDefault(key);
+}
+
+/** The environment variable of a key: `TVIX_TLS_CERT`. */
+export function environmentOf(key: SettingKey): string {
+  return `TVIX_${key.replaceAll(/[.-]/g, "_").toUpperCase()}`;
+}

@@ -1,0 +1,58 @@
+import { formatListenAddress, isLoopback, type ListenAddress } from "./listen-address.js";
+import type { SettingKey, Settings } from "./settings.js";
+
+/**
+ * The rules that several settings break together.
+ *
+ * @param origin - where a setting was found, for the message
+ */
+export function brokenRules(settings: Settings, origin: (key: SettingKey) => string): string[] {
+  const exposed = settings.listen.filter(({ host }) => !isLoopback(host));
+  return [
+    ...needs(settings, origin, "tls.cert", "tls.key"),
+    ...needs(settings, origin, "tls.key", "tls.cert"),
+    ...needs(settings, origin, "tls.client-ca", "tls.cert"),
+    ...exposed.flatMap((address) => {
+      const rule = brokenByExposure(settings, formatListenAddress(address));
+      return rule === undefined ? [] : [`${origin("listen")}: ${rule}`];
+    }),
+  ];
+}
+
+function needs(
+  settings: Settings,
+  origin: (key: SettingKey) => string,
+  key: SettingKey,
+  other: SettingKey,
+): string[] {
+  if (settings[key] === undefined || settings[other] !== undefined) return [];
+  return [`${origin(key)}: ${key} needs ${other}`];
+}
+
+/**
+ * Why an address that other machines can reach must not be served with these settings; `undefined`
+ * when it may.
+ */
+export function brokenByExposure(settings: Settings, address: string): string | undefined {
+  if (settings.insecure) return undefined;
+  const missing = [
+    ...(settings["tls.cert"] === undefined ? ["TLS (tls.cert, tls.key)"] : []),
+    ...(isAuthenticated(settings) ? [] : ["authentication (tokens or tls.client-ca)"]),
+  ];
+  if (missing.length === 0) return undefined;
+  return `other machines can reach ${address}, which takes ${missing.join(" and ")}; set insecure to go without`;
+}
+
+function isAuthenticated(settings: Settings): boolean {
+  return settings.tokens !== undefined || settings["tls.client-ca"] !== undefined;
+}
+
+/** The addresses that insecure settings open to everyone, for a warning. */
+export function exposedAddresses(settings: Settings): readonly ListenAddress[] {
+  const strict = { ...settings, insecure: false };
+  return settings.listen.filter(
+    (address) =>
+      !isLoopback(address.host) &&
+      brokenByExposure(strict, formatListenAddress(address)) !== undefined,
+  );
+}

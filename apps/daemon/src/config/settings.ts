@@ -1,0 +1,61 @@
+import type { DirectorySizeRule } from "@tvix/castore";
+import type { ListenAddress } from "./listen-address.js";
+
+/** How much the daemon writes about what it does; "off" writes nothing but the line that says it is ready. */
+export type LogLevel = "debug" | "info" | "warn" | "error" | "off";
+
+/** "auto" is text on a terminal and JSON elsewhere. */
+export type LogFormat = "auto" | "json" | "text";
+
+/**
+ * Everything about a daemon that can be set, validated. Keys are those of the file, with the table in
+ * front (`tls.cert` is `cert` in `[tls]`). Times are in milliseconds, sizes in bytes.
+ */
+export interface Settings {
+  readonly "data-dir": string;
+  /** Empty when there is only the socket in the data directory. */
+  readonly listen: readonly ListenAddress[];
+  readonly insecure: boolean;
+  readonly tokens: string | undefined;
+  readonly list: boolean;
+  readonly "directory-size-rule": DirectorySizeRule;
+  readonly metrics: boolean;
+  readonly "shutdown-grace": number;
+  readonly "tls.cert": string | undefined;
+  readonly "tls.key": string | undefined;
+  readonly "tls.client-ca": string | undefined;
+  readonly "log.level": LogLevel;
+  readonly "log.format": LogFormat;
+  readonly "limit.connections": number;
+  readonly "limit.streams": number;
+  readonly "limit.message-in": number;
+  readonly "limit.message-out": number;
+  readonly "limit.header-timeout": number;
+  readonly "limit.idle-timeout": number;
+  readonly "limit.stall-timeout": number;
+}
+
+export type SettingKey = keyof Settings;
+
+/** What is set where nothing else says so. The data directory is the caller's to choose. */
+export const DEFAULTS: Omit<Settings, "data-dir"> = {
+  listen: [{ host: "127.0.0.1", port: 8000 }],
+  insecure: false,
+  tokens: undefined,
+  list: true,
+  "directory-size-rule": "documented",
+  metrics: true,
+  "shutdown-grace": 30_000,
+  "tls.cert": undefined,
+  "tls.key": undefined,
+  "tls.client-ca": undefined,
+  "log.level": "info",
+  "log.format": "auto",
+  "limit.connections": 4096,
+  "limit.streams": 256,
+  "limit.message-in": 4 * 1024 * 1024,
+  "limit.message-out": 4 * 1024 * 1024,
+  "limit.header-timeout": 10_000,
+  "limit.idle-timeout": 300_000,
+  "limit.stall-timeout": 60_000,
+};
