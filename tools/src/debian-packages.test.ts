@@ -2,7 +2,12 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ensureDebianPackages, findProgram, NO_APT_VARIABLE } from "./debian-packages.js";
+import {
+  ensureDebianPackages,
+  findProgram,
+  hasPythonModule,
+  NO_APT_VARIABLE,
+} from "./debian-packages.js";
 
 const NEED = { program: "tvix-test-tool", debianPackage: "test-tool", purpose: "testing" };
 
@@ -56,6 +61,18 @@ describe("ensureDebianPackages()", () => {
     );
   });
 
+  it("wants the modules of Python that it is told to want", async () => {
+    const module = {
+      pythonModule: "tvix_no_such_module",
+      debianPackage: "python3-tvix",
+      purpose: "testing",
+    };
+    expect(await ensureDebianPackages([module], (line) => said.push(line))).toEqual([module]);
+    expect(said).toEqual([
+      expect.stringContaining("Missing the Python module tvix_no_such_module, needed for testing"),
+    ]);
+  });
+
   it.each([
     ["apt-get is not there", async () => {}, "there is no apt-get"],
     [
@@ -82,5 +99,30 @@ describe("findProgram()", () => {
   it("finds node and no program that does not exist", () => {
     expect(findProgram("node")).toMatch(/\/node$/);
     expect(findProgram("tvix-no-such-program")).toBeUndefined();
+  });
+});
+
+describe("hasPythonModule()", () => {
+  let folder = "";
+  let python = "";
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tvix-python-"));
+    python = join(folder, "python");
+    await writeFile(python, '#!/bin/sh\n[ "$1 $2" = "-c import grpc_tools.protoc" ]\n');
+    await chmod(python, 0o755);
+  });
+
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  it("asks Python", () => {
+    expect(hasPythonModule("grpc_tools.protoc", python)).toBe(true);
+    expect(hasPythonModule("grpc_tools.other", python)).toBe(false);
+  });
+
+  it("finds nothing where there is no Python", () => {
+    expect(hasPythonModule("grpc", join(folder, "none"))).toBe(false);
   });
 });

@@ -1,15 +1,29 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runProgram } from "./run-program.js";
 
-/** A program that is no npm package, and the Debian package that brings it. */
-export interface DebianNeed {
+/** Something that is no npm package, and the Debian package that brings it. */
+export type DebianNeed = ProgramNeed | PythonModuleNeed;
+
+interface ProgramNeed extends NeededPackage {
   /** Name of the executable, looked for on PATH. */
   readonly program: string;
+}
+
+interface PythonModuleNeed extends NeededPackage {
+  /** Name of the module, as it is imported. */
+  readonly pythonModule: string;
+}
+
+interface NeededPackage {
   readonly debianPackage: string;
   /** What cannot be done without it. */
   readonly purpose: string;
 }
+
+/** The Python that Debian packages of modules are for; the one on PATH may be another. */
+const DEBIAN_PYTHON = "/usr/bin/python3";
 
 /** What the end-to-end tests compare with or run in. */
 export const TEST_NEEDS: readonly DebianNeed[] = [
@@ -21,7 +35,18 @@ export const TEST_NEEDS: readonly DebianNeed[] = [
   {
     program: "chromium",
     debianPackage: "chromium",
-    purpose: "running the pure parts in a browser",
+    purpose: "running the pure parts and gRPC-Web in a browser",
+  },
+  { program: "curl", debianPackage: "curl", purpose: "calling the daemon as anyone would" },
+  {
+    pythonModule: "grpc",
+    debianPackage: "python3-grpcio",
+    purpose: "calling the daemon with the gRPC library of another language",
+  },
+  {
+    pythonModule: "grpc_tools.protoc",
+    debianPackage: "python3-grpc-tools",
+    purpose: "generating clients in Python from the schemas",
   },
 ];
 
@@ -44,7 +69,7 @@ export async function ensureDebianPackages(
   needs: readonly DebianNeed[],
   say: (line: string) => void,
 ): Promise<readonly DebianNeed[]> {
-  const missing = needs.filter((need) => findProgram(need.program) === undefined);
+  const missing = needs.filter((need) => !isThere(need));
   if (missing.length === 0) return [];
   const obstacle = whyNotInstall();
   if (obstacle === undefined) {
@@ -53,10 +78,10 @@ export async function ensureDebianPackages(
     await aptGet(["update"], say);
     await aptGet(["install", "--yes", "--no-install-recommends", ...names], say);
   }
-  const left = missing.filter((need) => findProgram(need.program) === undefined);
+  const left = missing.filter((need) => !isThere(need));
   for (const need of left) {
     const how = `Debian package ${need.debianPackage}${obstacle === undefined ? "" : `; not installed here: ${obstacle}`}`;
-    say(`Missing ${need.program}, needed for ${need.purpose} (${how})`);
+    say(`Missing ${nameOf(need)}, needed for ${need.purpose} (${how})`);
   }
   return left;
 }
@@ -73,6 +98,21 @@ export function findProgram(name: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Whether that Python can import the module; `false` when there is no such Python. */
+export function hasPythonModule(name: string, python: string = DEBIAN_PYTHON): boolean {
+  return spawnSync(python, ["-c", `import ${name}`], { stdio: "ignore" }).status === 0;
+}
+
+function isThere(need: DebianNeed): boolean {
+  return "program" in need
+    ? findProgram(need.program) !== undefined
+    : hasPythonModule(need.pythonModule);
+}
+
+function nameOf(need: DebianNeed): string {
+  return "program" in need ? need.program : `the Python module ${need.pythonModule}`;
 }
 
 function whyNotInstall(): string | undefined {
