@@ -2,6 +2,7 @@ import type { BigIntStats } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { toLatin1 } from "../bytes.js";
+import { B3Digest } from "../digest.js";
 import type { DirectorySizeRule } from "../nodes/directory.js";
 import { directoryNode } from "../nodes/node.js";
 import { digests, nodeSizes } from "../testing/arbitraries.js";
@@ -11,7 +12,11 @@ import {
   EntryKind,
   finishStatRecord,
   isSameStat,
+  isSameTime,
   isSettled,
+  leafName,
+  leafStatOffset,
+  recordedNode,
   StatRecordBuilder,
 } from "./stat-record.js";
 
@@ -83,12 +88,19 @@ describe("decodeStatRecord()", () => {
         const record = decodeStatRecord(bytes);
         if (record === undefined) expect.fail("It is no record");
         expect(record.sizeRule).toBe(rule);
-        expect(record.node).toEqual(node);
+        expect(recordedNode(record)).toEqual(node);
         expect(isSameStat(stat, record.view, record.statOffset)).toBe(true);
-        expect(record.leaves.map(({ name }) => name)).toEqual(leaves.map(({ name }) => name));
-        for (const [i, { statOffset }] of record.leaves.entries())
-          expect(isSameStat(leaves[i]?.stat as BigIntStats, record.view, statOffset)).toBe(true);
-        expect(record.directories).toEqual(directories);
+        expect(record.leaves.map((leaf) => leafName(record, leaf))).toEqual(
+          leaves.map(({ name }) => name),
+        );
+        for (const [i, leaf] of record.leaves.entries()) {
+          const offset = leafStatOffset(record, leaf);
+          expect(isSameStat(leaves[i]?.stat as BigIntStats, record.view, offset)).toBe(true);
+        }
+        const found = record.directories.map(({ name, digest }) => {
+          return { name, digest: B3Digest.fromBytes(digest) };
+        });
+        expect(found).toEqual(directories);
       }),
       { seed: 5, numRuns: 100 },
     );
@@ -99,7 +111,7 @@ describe("decodeStatRecord()", () => {
     const memory = new Uint8Array(bytes.byteLength + 20).fill(0xff);
     memory.set(bytes, 7);
     const record = decodeStatRecord(memory.subarray(7, 7 + bytes.byteLength));
-    expect(record?.node).toEqual(node);
+    expect(record && recordedNode(record)).toEqual(node);
   });
 
   it("takes no part of a record, nor one with more behind it", () => {
@@ -175,6 +187,43 @@ describe("isSameStat()", () => {
     if (decoded === undefined) expect.fail("It is no record");
     expect(isSameStat(statOf(), decoded.view, decoded.statOffset)).toBe(true);
     expect(isSameStat(statOf(change), decoded.view, decoded.statOffset)).toBe(false);
+  });
+});
+
+describe("isSameTime()", () => {
+  const isSame = (recorded: bigint, seconds: bigint, nanoseconds: number): boolean => {
+    const view = new DataView(new ArrayBuffer(12));
+    view.setBigInt64(4, recorded, true);
+    const low = Number(BigInt.asIntN(32, seconds));
+    const high = Number(BigInt.asIntN(32, seconds >> 32n));
+    return isSameTime(view, 4, low, high, nanoseconds);
+  };
+  const recordable = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+
+  it("knows every time that a record can hold", () => {
+    return fc.assert(
+      fc.property(recordable, (time) => {
+        const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
+        expect(isSame(time, (time - nanoseconds) / SECOND, Number(nanoseconds))).toBe(true);
+      }),
+      { seed: 11, numRuns: 1000 },
+    );
+  });
+
+  it("takes no other for it, be it a nanosecond or a multiple of 2^32 away", () => {
+    const away = fc.oneof(
+      fc.constantFrom(1n, -1n, 2n ** 31n, -(2n ** 31n)),
+      fc.bigInt({ min: -(2n ** 31n), max: 2n ** 31n - 1n }).map((n) => n * 2n ** 32n),
+    );
+    return fc.assert(
+      fc.property(recordable, away, (time, difference) => {
+        fc.pre(difference !== 0n);
+        const other = time + difference;
+        const nanoseconds = ((other % SECOND) + SECOND) % SECOND;
+        expect(isSame(time, (other - nanoseconds) / SECOND, Number(nanoseconds))).toBe(false);
+      }),
+      { seed: 12, numRuns: 1000 },
+    );
   });
 });
 

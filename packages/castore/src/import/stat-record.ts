@@ -32,40 +32,68 @@ const SETTLED_NS = 2_000_000_000n;
 export const EntryKind = { DIRECTORY: 1, FILE: 2, SYMLINK: 3 } as const;
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind];
 
-/** A decoded record. Names have one character a byte. */
+/** A decoded record: views of it, and names with one character a byte. */
 export interface StatRecord {
   readonly sizeRule: DirectorySizeRule;
-  /** What the import of the directory gave. */
-  readonly node: DirectoryNode;
-  /** The whole record, for {@link isSameStat}. */
+  /** Digest of the directory when it was imported. */
+  readonly digest: Uint8Array;
+  /** Its size, see {@link DirectoryNode}. */
+  readonly size: bigint;
+  /** The whole record. */
+  readonly bytes: Uint8Array;
+  /** The same, for {@link isSameStat}. */
   readonly view: DataView;
   /** Where the stat of the directory itself is. */
   readonly statOffset: number;
-  /** Files and links, and where their stats are. */
-  readonly leaves: readonly { readonly name: string; readonly statOffset: number }[];
+  /** Where the entry of each file and link begins, for {@link leafName} and its like. */
+  readonly leaves: readonly number[];
   /** Directories, which have records of their own. */
-  readonly directories: readonly { readonly name: string; readonly digest: B3Digest }[];
+  readonly directories: readonly { readonly name: string; readonly digest: Uint8Array }[];
 }
 
+/** Where the fields of a stat are, from its start. */
+export const STAT_FIELD = { dev: 0, ino: 8, size: 16, mode: 24, mtimeNs: 28, ctimeNs: 36 } as const;
+
 function writeStat(stat: BigIntStats, view: DataView, offset: number): void {
-  view.setBigUint64(offset, stat.dev, true);
-  view.setBigUint64(offset + 8, stat.ino, true);
-  view.setBigUint64(offset + 16, stat.size, true);
-  view.setUint32(offset + 24, Number(stat.mode), true);
-  view.setBigInt64(offset + 28, stat.mtimeNs, true);
-  view.setBigInt64(offset + 36, stat.ctimeNs, true);
+  view.setBigUint64(offset + STAT_FIELD.dev, stat.dev, true);
+  view.setBigUint64(offset + STAT_FIELD.ino, stat.ino, true);
+  view.setBigUint64(offset + STAT_FIELD.size, stat.size, true);
+  view.setUint32(offset + STAT_FIELD.mode, Number(stat.mode), true);
+  view.setBigInt64(offset + STAT_FIELD.mtimeNs, stat.mtimeNs, true);
+  view.setBigInt64(offset + STAT_FIELD.ctimeNs, stat.ctimeNs, true);
 }
 
 /** Whether the stat at `offset` of a record is of the same, unchanged object. */
 export function isSameStat(stat: BigIntStats, record: DataView, offset: number): boolean {
   return (
-    record.getBigInt64(offset + 36, true) === stat.ctimeNs &&
-    record.getBigInt64(offset + 28, true) === stat.mtimeNs &&
-    record.getBigUint64(offset + 16, true) === stat.size &&
-    record.getBigUint64(offset + 8, true) === stat.ino &&
-    record.getBigUint64(offset, true) === stat.dev &&
-    record.getUint32(offset + 24, true) === Number(stat.mode)
+    record.getBigInt64(offset + STAT_FIELD.ctimeNs, true) === stat.ctimeNs &&
+    record.getBigInt64(offset + STAT_FIELD.mtimeNs, true) === stat.mtimeNs &&
+    record.getBigUint64(offset + STAT_FIELD.size, true) === stat.size &&
+    record.getBigUint64(offset + STAT_FIELD.ino, true) === stat.ino &&
+    record.getBigUint64(offset + STAT_FIELD.dev, true) === stat.dev &&
+    record.getUint32(offset + STAT_FIELD.mode, true) === Number(stat.mode)
   );
+}
+
+/**
+ * Whether the time at `offset` of a record is this one.
+ *
+ * @param secondsLow - seconds since 1970, the lower half of 64 bits
+ */
+export function isSameTime(
+  record: DataView,
+  offset: number,
+  secondsLow: number,
+  secondsHigh: number,
+  nanoseconds: number,
+): boolean {
+  // Without bigints, which live on the heap: equal modulo 2^32, and equal up to rounding, which is
+  // less than 2^31 by far.
+  const low = (Math.imul(secondsLow, 1e9) + nanoseconds) | 0;
+  if (record.getInt32(offset, true) !== low) return false;
+  const recorded = record.getInt32(offset + 4, true) * 2 ** 32 + (low >>> 0);
+  const seconds = secondsHigh * 2 ** 32 + (secondsLow >>> 0);
+  return Math.abs(seconds * 1e9 + nanoseconds - recorded) < 2 ** 31;
 }
 
 /** Whether a change after `nowNs` could not leave the time stamps as they are. */
@@ -155,23 +183,25 @@ export function decodeStatRecord(bytes: Uint8Array): StatRecord | undefined {
   const start = HEAD_LENGTH + STAT_LENGTH + 4;
   if (bytes.byteLength < start || bytes[0] !== VERSION || sizeRule === undefined) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const leaves: { name: string; statOffset: number }[] = [];
+  const leaves: number[] = [];
   const names: string[] = [];
   let at = start;
   for (let left = view.getUint32(start - 4, true); left > 0; left--) {
-    const nameEnd = at + 1 + (bytes[at] ?? 0);
+    const entry = at;
+    const nameEnd = entry + 1 + (bytes[entry] ?? 0);
     const kind = bytes[nameEnd];
-    const name = latin1(bytes, at + 1, nameEnd);
     at = nameEnd + 1 + (kind === EntryKind.DIRECTORY ? 0 : STAT_LENGTH);
     if (!isKind(kind) || at > bytes.byteLength) return undefined;
-    if (kind === EntryKind.DIRECTORY) names.push(name);
-    else leaves.push({ name, statOffset: nameEnd + 1 });
+    if (kind === EntryKind.DIRECTORY) names.push(latin1(bytes, entry + 1, nameEnd));
+    else leaves.push(entry);
   }
   if (at + names.length * DIGEST_LENGTH !== bytes.byteLength) return undefined;
-  const digest = (offset: number) => B3Digest.fromRange(bytes, offset, offset + DIGEST_LENGTH);
+  const digest = (offset: number) => bytes.subarray(offset, offset + DIGEST_LENGTH);
   return {
     sizeRule,
-    node: directoryNode(digest(2), view.getBigUint64(2 + DIGEST_LENGTH, true)),
+    digest: digest(2),
+    size: view.getBigUint64(2 + DIGEST_LENGTH, true),
+    bytes,
     view,
     statOffset: HEAD_LENGTH,
     leaves,
@@ -183,9 +213,24 @@ function isKind(value: number | undefined): value is EntryKind {
   return value === EntryKind.DIRECTORY || value === EntryKind.FILE || value === EntryKind.SYMLINK;
 }
 
-/** Past the end there are zeros: what they belong to is refused. */
+/** What the import of the directory gave. */
+export function recordedNode({ digest, size }: StatRecord): DirectoryNode {
+  return directoryNode(B3Digest.fromBytes(digest), size);
+}
+
+/** The name of a file or link of a record, one character a byte. */
+export function leafName({ bytes }: StatRecord, leaf: number): string {
+  const start = leaf + 1;
+  return latin1(bytes, start, start + (bytes[leaf] as number));
+}
+
+/** Where the stat of a file or link of a record is. */
+export function leafStatOffset({ bytes }: StatRecord, leaf: number): number {
+  return leaf + 1 + (bytes[leaf] as number) + 1;
+}
+
 function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] as number);
   return text;
 }
