@@ -61,6 +61,4 @@ export {
   decodePathInfo,
   encodePathInfo,
   MAX_PATH_INFO_BYTES,
-  pathInfoFromProto,
-  pathInfoToProto,
 } from "./wire/path-info-codec.js";

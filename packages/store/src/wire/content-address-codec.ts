@@ -1,4 +1,3 @@
-import { type NARInfo_CA, NARInfo_CA_Hash } from "@tvix/protos/store";
 import {
   type ContentAddress,
   type ContentAddressMethod,
@@ -8,28 +7,31 @@ import { type HashAlgorithm, NixHash } from "../nix-hash.js";
 import { InvalidPathInfoError } from "../path-info.js";
 import { attempt } from "./attempt.js";
 
+/** Numbers of `tvix.store.v1.NARInfo.CA.Hash`. */
+export type ContentAddressType = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
 interface Kind {
-  readonly type: NARInfo_CA_Hash;
+  readonly type: ContentAddressType;
   readonly method: ContentAddressMethod;
   readonly algorithm: HashAlgorithm;
 }
 
-/** Every kind that the message has a number for. */
+/** Every kind that has a number. */
 const KINDS: readonly Kind[] = [
-  { type: NARInfo_CA_Hash.NAR_SHA256, method: "nar", algorithm: "sha256" },
-  { type: NARInfo_CA_Hash.NAR_SHA1, method: "nar", algorithm: "sha1" },
-  { type: NARInfo_CA_Hash.NAR_SHA512, method: "nar", algorithm: "sha512" },
-  { type: NARInfo_CA_Hash.NAR_MD5, method: "nar", algorithm: "md5" },
-  { type: NARInfo_CA_Hash.TEXT_SHA256, method: "text", algorithm: "sha256" },
-  { type: NARInfo_CA_Hash.FLAT_SHA1, method: "flat", algorithm: "sha1" },
-  { type: NARInfo_CA_Hash.FLAT_MD5, method: "flat", algorithm: "md5" },
-  { type: NARInfo_CA_Hash.FLAT_SHA256, method: "flat", algorithm: "sha256" },
-  { type: NARInfo_CA_Hash.FLAT_SHA512, method: "flat", algorithm: "sha512" },
+  { type: 0, method: "nar", algorithm: "sha256" },
+  { type: 1, method: "nar", algorithm: "sha1" },
+  { type: 2, method: "nar", algorithm: "sha512" },
+  { type: 3, method: "nar", algorithm: "md5" },
+  { type: 4, method: "text", algorithm: "sha256" },
+  { type: 5, method: "flat", algorithm: "sha1" },
+  { type: 6, method: "flat", algorithm: "md5" },
+  { type: 7, method: "flat", algorithm: "sha256" },
+  { type: 8, method: "flat", algorithm: "sha512" },
 ];
 
 /** The fields of the message for `address`. */
-export function contentAddressToProto(address: ContentAddress): {
-  type: NARInfo_CA_Hash;
+export function contentAddressToFields(address: ContentAddress): {
+  type: ContentAddressType;
   digest: Uint8Array;
 } {
   const { method, hash } = address;
@@ -43,11 +45,17 @@ export function contentAddressToProto(address: ContentAddress): {
 }
 
 /**
- * The content address that `message` describes.
+ * The content address that the fields of the message describe.
  *
  * @throws {@link InvalidPathInfoError} with reason "ca-type" or "ca-length"
  */
-export function contentAddressFromProto({ type, digest }: NARInfo_CA): ContentAddress {
+export function contentAddressFromFields({
+  type,
+  digest,
+}: {
+  readonly type: number;
+  readonly digest: Uint8Array;
+}): ContentAddress {
   const kind = KINDS.find((kind) => kind.type === type);
   if (kind === undefined) {
     throw new InvalidPathInfoError("ca-type", `its content address has the unknown type ${type}`);

@@ -1,28 +1,29 @@
 /**
- * PathInfo as the message `tvix.store.v1.PathInfo`, and back.
+ * The encoding of a PathInfo, which is what a store keeps: the message `tvix.store.v1.PathInfo`,
+ * deterministic.
  *
- * Encoding is deterministic: fields by number, defaults left out, shortest varints. Decoding takes
- * these bytes and no others; the rules and their order are those of tvix since October 2024, and one
- * more at the end: a NAR size that Nix can hold.
+ *     PathInfo  = 1 node (castore.v1.Node, with the base name), 2 references*, 3 narinfo
+ *     NARInfo   = 1 nar_size, 2 nar_sha256, 3 signatures*, 4 reference_names*, 5 deriver, 6 ca
+ *     Signature = 1 name, 2 data      StorePath = 1 name, 2 digest      CA = 1 type, 2 digest
+ *
+ * Written by hand like the encoding of a Directory: the bytes are the format, and a general library
+ * takes longer to load than most commands to run. Decoding takes these bytes and no others. Messages
+ * from peers, which may be encoded in other ways, go through path-info-message.ts.
  */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { equalBytes, type Node, PathComponent } from "@tvix/castore";
 import {
-  NARInfo_CASchema,
-  NARInfo_SignatureSchema,
-  NARInfoSchema,
-  PathInfoSchema,
-  type NARInfo as ProtoNarInfo,
-  type PathInfo as ProtoPathInfo,
-  StorePathSchema,
-} from "@tvix/protos/store";
-import { InvalidPathInfoError, PathInfo } from "../path-info.js";
-import { SHA256_LENGTH } from "../sha256/sha256.js";
-import { Signature } from "../signature/signature.js";
-import { STORE_PATH_DIGEST_LENGTH, StorePath } from "../store-path/store-path.js";
-import { attempt } from "./attempt.js";
-import { contentAddressFromProto, contentAddressToProto } from "./content-address-codec.js";
-import { nodeFromProto, nodeToProto } from "./node-message.js";
+  concatBytes,
+  decodeNode,
+  encodeNode,
+  InvalidNodeError,
+  type NamedNode,
+  PathComponent,
+  toUtf8,
+} from "@tvix/castore";
+import { InvalidPathInfoError, type PathInfo } from "../path-info.js";
+import { contentAddressToFields } from "./content-address-codec.js";
+import { bytesField, elementField, numberField } from "./message-parts.js";
+import { type MessageFields, MessageReader } from "./message-reader.js";
+import { pathInfoFromFields, type RawNarInfo } from "./path-info-fields.js";
 
 /**
  * Longest encoding of a path info, in bytes: what peers that speak gRPC with their default settings
@@ -30,15 +31,59 @@ import { nodeFromProto, nodeToProto } from "./node-message.js";
  */
 export const MAX_PATH_INFO_BYTES: number = 4 * 1024 * 1024;
 
+const PATH_INFO: MessageFields = { 1: "message", 2: "repeated", 3: "message" };
+const NAR_INFO: MessageFields = {
+  1: "varint",
+  2: "bytes",
+  3: "repeated",
+  4: "repeated",
+  5: "message",
+  6: "message",
+};
+/** Signature and StorePath. */
+const NAME_AND_BYTES: MessageFields = { 1: "bytes", 2: "bytes" };
+const CONTENT_ADDRESS: MessageFields = { 1: "varint", 2: "bytes" };
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /**
  * Encodes in the one way there is.
  *
  * @throws {@link InvalidPathInfoError} with reason "too-large" above {@link MAX_PATH_INFO_BYTES}
  */
 export function encodePathInfo(pathInfo: PathInfo): Uint8Array {
-  const bytes = toBinary(PathInfoSchema, pathInfoToProto(pathInfo));
+  const { storePath, node, references } = pathInfo;
+  const bytes = concatBytes([
+    ...elementField(1, encodeNode(node, PathComponent.parse(storePath.baseName))),
+    ...references.flatMap((reference) => elementField(2, reference.digestBytes())),
+    ...elementField(3, encodeNarInfo(pathInfo)),
+  ]);
   checkLength(bytes);
   return bytes;
+}
+
+function encodeNarInfo(pathInfo: PathInfo): Uint8Array {
+  const { references, signatures, deriver, contentAddress } = pathInfo;
+  return concatBytes([
+    ...numberField(1, pathInfo.narSize),
+    ...bytesField(2, pathInfo.narSha256),
+    ...signatures.flatMap((signature) =>
+      elementField(3, encodeNamed(signature.keyName, signature.toBytes())),
+    ),
+    ...references.flatMap((reference) => elementField(4, toUtf8(reference.baseName))),
+    ...(deriver ? elementField(5, encodeNamed(deriver.name, deriver.digestBytes())) : []),
+    ...(contentAddress ? elementField(6, encodeContentAddress(contentAddress)) : []),
+  ]);
+}
+
+function encodeNamed(name: string, bytes: Uint8Array): Uint8Array {
+  return concatBytes([...bytesField(1, toUtf8(name)), ...bytesField(2, bytes)]);
+}
+
+function encodeContentAddress(address: NonNullable<PathInfo["contentAddress"]>): Uint8Array {
+  const { type, digest } = contentAddressToFields(address);
+  return concatBytes([...numberField(1, BigInt(type)), ...bytesField(2, digest)]);
 }
 
 /**
@@ -49,130 +94,97 @@ export function encodePathInfo(pathInfo: PathInfo): Uint8Array {
  */
 export function decodePathInfo(bytes: Uint8Array): PathInfo {
   checkLength(bytes);
-  const message = parse(bytes);
-  const pathInfo = pathInfoFromProto(message);
-  if (!equalBytes(toBinary(PathInfoSchema, message), bytes)) {
-    throw new InvalidPathInfoError("not-canonical", "its encoding is not the canonical one");
+  let node: Uint8Array | undefined;
+  let narinfo: RawNarInfo | undefined;
+  const references: Uint8Array[] = [];
+  const reader = new MessageReader(bytes, PATH_INFO);
+  for (let field = reader.next(); field !== undefined; field = reader.next()) {
+    if (field === 1) node = reader.bytes();
+    else if (field === 2) references.push(reader.bytes());
+    else narinfo = readNarInfo(reader.bytes());
   }
-  return pathInfo;
+  return pathInfoFromFields({ references, narinfo }, () => readNode(node ?? NOTHING));
 }
 
-/** The message for `pathInfo`. */
-export function pathInfoToProto(pathInfo: PathInfo): ProtoPathInfo {
-  const { storePath, references, deriver, contentAddress } = pathInfo;
-  return create(PathInfoSchema, {
-    node: nodeToProto(PathComponent.parse(storePath.baseName), pathInfo.node),
-    references: references.map((reference) => reference.digestBytes()),
-    narinfo: create(NARInfoSchema, {
-      narSize: pathInfo.narSize,
-      narSha256: pathInfo.narSha256,
-      referenceNames: references.map((reference) => reference.baseName),
-      signatures: pathInfo.signatures.map((signature) =>
-        create(NARInfo_SignatureSchema, { name: signature.keyName, data: signature.toBytes() }),
-      ),
-      ...(deriver && {
-        deriver: create(StorePathSchema, { name: deriver.name, digest: deriver.digestBytes() }),
-      }),
-      ...(contentAddress && {
-        ca: create(NARInfo_CASchema, contentAddressToProto(contentAddress)),
-      }),
-    }),
-  });
-}
-
-/**
- * The path info that `message` describes. Unknown fields are not looked at.
- *
- * @throws {@link InvalidPathInfoError} with the reason
- */
-export function pathInfoFromProto(message: ProtoPathInfo): PathInfo {
-  const { narinfo } = message;
-  if (narinfo === undefined) throw new InvalidPathInfoError("missing-narinfo", "it has no narinfo");
-  const references = parseReferences(message.references, narinfo.referenceNames);
-  const { name, node } = parseNode(message);
-  const storePath = attempt("invalid-node-name", "the name of its node is not a store path", () =>
-    StorePath.parse(name.toBytes()),
-  );
-  const { length } = narinfo.narSha256;
-  if (length !== SHA256_LENGTH) {
-    throw new InvalidPathInfoError(
-      "nar-sha256-length",
-      `the NAR hash has ${length} bytes, not ${SHA256_LENGTH}`,
-    );
+function readNarInfo(bytes: Uint8Array): RawNarInfo {
+  let narSize = 0n;
+  let narSha256 = NOTHING;
+  const signatures: { name: string; data: Uint8Array }[] = [];
+  const referenceNames: Uint8Array[] = [];
+  let deriver: RawNarInfo["deriver"];
+  let ca: RawNarInfo["ca"];
+  const reader = new MessageReader(bytes, NAR_INFO);
+  for (let field = reader.next(); field !== undefined; field = reader.next()) {
+    if (field === 1) narSize = reader.number();
+    else if (field === 2) narSha256 = reader.bytes();
+    else if (field === 3) signatures.push(readSignature(reader.bytes()));
+    else if (field === 4) referenceNames.push(reader.bytes());
+    else if (field === 5) deriver = readStorePath(reader.bytes());
+    else ca = readContentAddress(reader.bytes());
   }
-  const deriver = parseDeriver(narinfo);
-  const signatures = narinfo.signatures.map((signature) =>
-    attempt("signature-length", "a signature has the wrong length", () =>
-      Signature.of(signature.name, signature.data),
-    ),
-  );
-  const contentAddress = narinfo.ca && contentAddressFromProto(narinfo.ca);
-  const { narSize, narSha256 } = narinfo;
-  return PathInfo.of({
-    storePath,
-    node,
-    references,
-    narSize,
-    narSha256,
-    signatures,
-    deriver,
-    contentAddress,
-  });
+  return { narSize, narSha256, signatures, referenceNames, deriver, ca };
 }
 
-function parseReferences(
-  digests: readonly Uint8Array[],
-  names: readonly string[],
-): readonly StorePath[] {
-  digests.forEach((digest, i) => {
-    if (digest.byteLength === STORE_PATH_DIGEST_LENGTH) return;
-    throw new InvalidPathInfoError(
-      "reference-length",
-      `reference ${i} has ${digest.byteLength} bytes, not ${STORE_PATH_DIGEST_LENGTH}`,
-    );
-  });
-  if (names.length !== digests.length) {
-    throw new InvalidPathInfoError(
-      "reference-count",
-      `it has ${digests.length} references but ${names.length} reference names`,
-    );
-  }
-  return names.map((name, i) => {
-    const storePath = attempt("reference-name", `name ${i} of its references is invalid`, () =>
-      StorePath.parse(name),
-    );
-    if (!equalBytes(storePath.digestBytes(), digests[i] as Uint8Array)) {
-      throw new InvalidPathInfoError(
-        "reference-mismatch",
-        `reference ${i} has another digest than its name ${storePath.baseName}`,
-      );
-    }
-    return storePath;
-  });
-}
-
-function parseNode(message: ProtoPathInfo): { name: PathComponent; node: Node } {
-  const { node } = message;
-  if (node?.node.case === undefined)
-    throw new InvalidPathInfoError("missing-node", "it has no node");
-  return attempt("invalid-node", "its node is invalid", () => nodeFromProto(node));
-}
-
-function parseDeriver({ deriver }: ProtoNarInfo): StorePath | undefined {
-  if (deriver === undefined) return undefined;
-  return attempt("invalid-deriver", "its deriver is invalid", () =>
-    StorePath.of(deriver.digest, deriver.name),
-  );
-}
-
-function parse(bytes: Uint8Array): ProtoPathInfo {
+function readSignature(bytes: Uint8Array): { name: string; data: Uint8Array } {
+  const [name, data] = readNamed(bytes);
   try {
-    return fromBinary(PathInfoSchema, bytes, { readUnknownFields: false });
+    return { name: STRICT_UTF8.decode(name), data };
   } catch (error) {
-    // The library throws plain Errors, and RangeErrors where the bytes end too early.
-    throw new InvalidPathInfoError("malformed", "it is not a protobuf message", { cause: error });
+    const what = "the name of a key is not UTF-8";
+    throw new InvalidPathInfoError("not-canonical", what, { cause: error });
   }
 }
+
+function readStorePath(bytes: Uint8Array): { name: Uint8Array; digest: Uint8Array } {
+  const [name, digest] = readNamed(bytes);
+  return { name, digest };
+}
+
+function readNamed(bytes: Uint8Array): [name: Uint8Array, bytes: Uint8Array] {
+  const values: [Uint8Array, Uint8Array] = [NOTHING, NOTHING];
+  const reader = new MessageReader(bytes, NAME_AND_BYTES);
+  for (let field = reader.next(); field !== undefined; field = reader.next()) {
+    values[field - 1] = reader.bytes();
+  }
+  return values;
+}
+
+function readContentAddress(bytes: Uint8Array): { type: number; digest: Uint8Array } {
+  let type = 0;
+  let digest = NOTHING;
+  const reader = new MessageReader(bytes, CONTENT_ADDRESS);
+  for (let field = reader.next(); field !== undefined; field = reader.next()) {
+    if (field === 1) type = Number(reader.number());
+    else digest = reader.bytes();
+  }
+  return { type, digest };
+}
+
+function readNode(bytes: Uint8Array): { name: PathComponent; node: NamedNode["node"] } {
+  try {
+    const { name, node } = decodeNode(bytes);
+    if (name !== undefined) return { name, node };
+  } catch (error) {
+    if (!(error instanceof InvalidNodeError)) throw error;
+    const reason = NODE_REASONS[error.reason];
+    throw new InvalidPathInfoError(reason, `its node is invalid: ${error.message}`, {
+      cause: error,
+    });
+  }
+  throw new InvalidPathInfoError("invalid-node", "its node has no name");
+}
+
+/** What is wrong with a node is wrong with the path info around it. */
+const NODE_REASONS = {
+  "no-node": "missing-node",
+  "several-nodes": "not-canonical",
+  "name-in-anonymous-node": "invalid-node",
+  "invalid-name": "invalid-node",
+  "invalid-node": "invalid-node",
+  "too-large": "invalid-node",
+  malformed: "malformed",
+  "not-canonical": "not-canonical",
+} as const;
 
 function checkLength(bytes: Uint8Array): void {
   if (bytes.byteLength <= MAX_PATH_INFO_BYTES) return;
