@@ -17,7 +17,7 @@ function loadNative(): NativeBlake3Module | undefined {
 
 const native = loadNative();
 const functions: Blake3Functions = hashFunctions(
-  wasmBackend(require("blake3-wasm") as Blake3WasmModule),
+  () => wasmBackend(require("blake3-wasm") as Blake3WasmModule),
   native && nativeBackend(native),
 );
 

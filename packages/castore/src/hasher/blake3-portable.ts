@@ -9,7 +9,7 @@ const bytes = Uint8Array.from(atob(BLAKE3_WASM_BASE64), (character) => character
 // An ES module in a package that does not say so: the compiler takes its default export for a namespace.
 const loadModule = load as unknown as (module: object) => Promise<Blake3WasmModule>;
 const wasm: Blake3WasmModule = await loadModule(bytes);
-const functions: Blake3Functions = hashFunctions(wasmBackend(wasm), undefined);
+const functions: Blake3Functions = hashFunctions(() => wasmBackend(wasm), undefined);
 
 export const hashOnce: Blake3Functions["hashOnce"] = functions.hashOnce;
 export const createHash: Blake3Functions["createHash"] = functions.createHash;

@@ -7,6 +7,12 @@ import type { BackendHash, Blake3Backend } from "./backend.js";
 const NATIVE_FROM_BYTES = 2560;
 
 /**
+ * How many inputs below that size go to the native backend all the same: loading the other one takes
+ * as long as it gains with so many.
+ */
+const NATIVE_SMALL_INPUTS = 2000;
+
+/**
  * What the `#blake3` module of a platform exports. Bytes only, no class of this package: tests run
  * from sources while `#blake3` is found among the built files, and the two have classes of their own.
  */
@@ -15,15 +21,24 @@ export interface Blake3Functions {
   createHash(): BackendHash;
 }
 
-/** Picks, per input, the faster of the backends there are. */
+/**
+ * Picks, per input, the faster of the backends there are.
+ *
+ * @param loadPortable - called once at most
+ */
 export function hashFunctions(
-  portable: Blake3Backend,
+  loadPortable: () => Blake3Backend,
   native: Blake3Backend | undefined,
 ): Blake3Functions {
-  const large = native ?? portable;
+  const large = native ?? loadPortable();
+  let small = large;
+  let left = native === undefined ? 0 : NATIVE_SMALL_INPUTS;
   return {
-    hashOnce: (bytes) =>
-      bytes.byteLength < NATIVE_FROM_BYTES ? portable.hash(bytes) : large.hash(bytes),
+    hashOnce(bytes) {
+      if (bytes.byteLength >= NATIVE_FROM_BYTES) return large.hash(bytes);
+      if (left > 0 && --left === 0) small = loadPortable();
+      return small.hash(bytes);
+    },
     createHash: () => large.create(),
   };
 }
