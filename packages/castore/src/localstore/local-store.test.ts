@@ -177,6 +177,25 @@ describe("several stores on one directory", () => {
   });
 });
 
+describe("holdForWriting()", () => {
+  it("keeps others from writing before anything was written, until the store is closed", async () => {
+    const holder = await open({ purpose: "the holder" });
+    await holder.holdForWriting();
+    const told: (LockHolder | undefined)[] = [];
+    const refusal = new AbortController();
+    const other = await open({
+      onWait: (who) => {
+        told.push(who);
+        refusal.abort(new Error("refused"));
+      },
+    });
+    await expect(other.holdForWriting({ signal: refusal.signal })).rejects.toThrow("refused");
+    expect(told).toMatchObject([{ purpose: "the holder" }]);
+    await holder.close();
+    await other.holdForWriting();
+  });
+});
+
 describe("put()", () => {
   it("stores what comes 20 times at once one time", async () => {
     const store = await open();

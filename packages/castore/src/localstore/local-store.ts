@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import type { BlobService } from "../blobservice/blob-service.js";
+import type { BlobService, CallOptions } from "../blobservice/blob-service.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
 import { LocalBlobService } from "./blob-service.js";
 import { type CheckFinding, type CheckOptions, checkStore } from "./check.js";
@@ -89,6 +89,16 @@ export class LocalStore implements AsyncDisposable {
       onWait: options.onWait ?? (() => {}),
     });
     return new LocalStore(core);
+  }
+
+  /**
+   * Takes the right to write now, which otherwise the first write does, and keeps it until the store
+   * is closed. Waits for another process that has it.
+   *
+   * @throws {@link CastoreError} when the store cannot be written
+   */
+  holdForWriting(options: CallOptions = {}): Promise<void> {
+    return this.#core.ready(options.signal);
   }
 
   /** What opening, or the first write, had to put in order; `undefined` when nobody looked yet. */
