@@ -60,9 +60,15 @@ function checkPackageDirection(
   if (!rules.mayImport.includes(name)) {
     return { what: `imports ${name}, which ${rules.name} may not depend on`, why: rules.why };
   }
-  if (name === "@tvix/protos" && published && !isTestFile(inside) && !isWireFile(inside)) {
+  if (
+    name === "@tvix/protos" &&
+    published &&
+    rules.speaksWire !== true &&
+    !isTestFile(inside) &&
+    !isWireFile(inside)
+  ) {
     return {
-      what: `imports ${entry.specifier} outside wire/, rpc/ and grpc.ts`,
+      what: `imports ${entry.specifier} outside wire/, rpc/ and grpc/`,
       why: "messages are unchecked; they become domain values at the wire and go no further",
     };
   }
@@ -144,7 +150,7 @@ function isTestFile(inside: string): boolean {
 }
 
 function isWireFile(inside: string): boolean {
-  return /^(wire|rpc)\//.test(inside) || /(^|\/)grpc\.ts$/.test(inside);
+  return /^(?:wire|rpc|grpc)\//.test(inside);
 }
 
 /** `@scope/name` or `name` of a bare specifier; the specifier itself when it is a path. */

@@ -23,6 +23,8 @@ export interface PackageRules {
   readonly mayImport: readonly string[];
   /** Why no others. */
   readonly why: string;
+  /** Messages are its business everywhere, not in wire/, rpc/ and grpc/ alone. */
+  readonly speaksWire?: true;
   /** From low to high. Without layers, files may import each other as they like, without cycles. */
   readonly layers?: readonly Layer[];
   /** Exported entries (source files) that must run without Node: no Node module is reachable. */
@@ -202,6 +204,7 @@ export const PACKAGE_RULES: readonly PackageRules[] = [
     name: "@tvix/grpc",
     mayImport: ["@tvix/protos"],
     why: "calls over HTTP/2 work for any service: what is served is chosen by the applications",
+    speaksWire: true,
   },
   {
     name: "@tvix/daemon",
