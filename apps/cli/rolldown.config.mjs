@@ -4,6 +4,20 @@ import { defineConfig } from "rolldown";
 
 const castore = "../../packages/castore/dist";
 
+/**
+ * Loads a CommonJS package as one: for an `import` of it Node would read all of its files twice, first
+ * for the names that they export.
+ */
+const required = {
+  name: "required",
+  resolveId: (id) => (id === "better-sqlite3" ? `\0required:${id}` : undefined),
+  load: (id) =>
+    id.startsWith("\0required:")
+      ? `import { createRequire } from "node:module";
+         export default createRequire(import.meta.url)(${JSON.stringify(id.slice(10))});`
+      : undefined,
+};
+
 export default defineConfig({
   platform: "node",
   input: {
@@ -14,7 +28,8 @@ export default defineConfig({
     "writer-thread": `${castore}/localstore/writer-thread.js`,
   },
   // Compiled code and WebAssembly are found through their packages.
-  external: ["better-sqlite3", "@bokuweb/zstd-wasm"],
+  plugins: [required],
+  external: ["@bokuweb/zstd-wasm"],
   output: {
     dir: "bundle",
     format: "esm",
