@@ -41,5 +41,7 @@ export function toFsPath(raw: RawPath): string | Buffer {
 
 /** The key of a path in the stat cache: its bytes. */
 export function rawPathBytes(raw: RawPath): Uint8Array {
-  return new Uint8Array(Buffer.from(raw, "latin1"));
+  const bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes;
 }
