@@ -109,12 +109,22 @@ function withAbsolutePaths(settings: Settings): Settings {
   return { ...settings, ...Object.fromEntries(paths) };
 }
 
-/** Variables that look like one of ours, misspelt. Others with our prefix belong to other commands. */
+/** Variables of other commands. */
+const FOREIGN_VARIABLES: ReadonlySet<string> = new Set([
+  CONFIG_VARIABLE,
+  "TVIX_DEBUG",
+  "TVIX_NO_APT",
+  "TVIX_STORE",
+  "TVIX_TOKEN_FILE",
+]);
+
+/** Variables that look like one of ours, misspelt. */
 function strayVariables(env: SettingSources["env"], suggest: Suggest): string[] {
-  const ours = SETTING_KEYS.map(environmentOf);
+  const ours = SETTING_KEYS.map((key) => environmentOf(key).slice("TVIX_".length));
   return Object.keys(env).flatMap((name) => {
-    if (!name.startsWith("TVIX_") || ours.includes(name) || name === CONFIG_VARIABLE) return [];
-    const meant = suggest(name, ours);
-    return meant === undefined ? [] : [`${name} is not a setting: did you mean ${meant}?`];
+    const [, rest] = /^TVIX_(.+)$/.exec(name) ?? [];
+    if (rest === undefined || ours.includes(rest) || FOREIGN_VARIABLES.has(name)) return [];
+    const meant = suggest(rest, ours);
+    return meant === undefined ? [] : [`${name} is not a setting: did you mean TVIX_${meant}?`];
   });
 }

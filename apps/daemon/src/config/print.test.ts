@@ -26,6 +26,7 @@ format = "auto" # default
 [limit]
 connections = 4096 # default
 streams = 256 # default
+calls = 8192 # default
 message-in = "4MiB" # default
 message-out = "4MiB" # default
 header-timeout = "10s" # default

@@ -28,6 +28,7 @@ export interface Settings {
   readonly "log.format": LogFormat;
   readonly "limit.connections": number;
   readonly "limit.streams": number;
+  readonly "limit.calls": number;
   readonly "limit.message-in": number;
   readonly "limit.message-out": number;
   readonly "limit.header-timeout": number;
@@ -53,6 +54,7 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   "log.format": "auto",
   "limit.connections": 4096,
   "limit.streams": 256,
+  "limit.calls": 8192,
   "limit.message-in": 4 * 1024 * 1024,
   "limit.message-out": 4 * 1024 * 1024,
   "limit.header-timeout": 10_000,

@@ -1,0 +1,67 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { Life } from "../life/life.js";
+import { type HttpRoutesOptions, httpRoutes } from "./http-routes.js";
+
+const servers: Server[] = [];
+
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+async function serve(options: Partial<HttpRoutesOptions> = {}): Promise<string> {
+  const handle = httpRoutes({ life: new Life(), metrics: undefined, ...options });
+  const server = createServer((request, response) => void handle(request, response));
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function get(url: string, init?: RequestInit): Promise<string> {
+  const response = await fetch(url, init);
+  return `${response.status} ${await response.text()}`;
+}
+
+describe("httpRoutes()", () => {
+  it("says whether the daemon is ready, and that it lives in any case", async () => {
+    const life = new Life();
+    const url = await serve({ life });
+    const both = async () => [await get(`${url}/healthz`), await get(`${url}/readyz`)];
+    expect(await both()).toEqual(["200 ok\n", "503 starting\n"]);
+    life.become("ready");
+    expect(await both()).toEqual(["200 ok\n", "200 ready\n"]);
+    life.become("reloading");
+    expect(await both()).toEqual(["200 ok\n", "200 ready\n"]);
+    life.become("draining");
+    expect(await both()).toEqual(["200 ok\n", "503 draining\n"]);
+  });
+
+  it("serves metrics where they are on", async () => {
+    const metrics = { text: async () => "x 1\n", contentType: "text/plain; version=0.0.4" };
+    const response = await fetch(`${await serve({ metrics })}/metrics?a=b`);
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4");
+    expect(await response.text()).toBe("x 1\n");
+    expect(await get(`${await serve()}/metrics`)).toBe("404 not found\n");
+  });
+
+  it.each(["/", "/healthz/", "/HEALTHZ", "//healthz", "/%68ealthz", "/nix-cache-info"])(
+    "does not find %s",
+    async (path) => {
+      expect(await get(`${await serve()}${path}`)).toBe("404 not found\n");
+    },
+  );
+
+  it("takes no other method, and reads what is sent along", async () => {
+    const url = await serve();
+    const body = "x".repeat(1_000_000);
+    expect(await get(`${url}/healthz`, { method: "POST", body })).toBe(
+      "405 only GET and HEAD are allowed here\n",
+    );
+    expect(await get(`${url}/nowhere`, { method: "PUT", body })).toBe("404 not found\n");
+    expect(await get(`${url}/healthz`, { method: "HEAD" })).toBe("200 ");
+  });
+});

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { Life } from "../life/life.js";
+
+/** A request that is not a call, over HTTP/1.1 or HTTP/2. */
+export type PlainRequest = IncomingMessage | Http2ServerRequest;
+export type PlainResponse = ServerResponse | Http2ServerResponse;
+
+/** What a page needs of the daemon. */
+export interface HttpRoutesOptions {
+  readonly life: Life;
+  /** Text for Prometheus; `undefined` when that is off. */
+  readonly metrics: { text(): Promise<string>; readonly contentType: string } | undefined;
+}
+
+interface Page {
+  readonly status: number;
+  readonly text: string;
+  readonly contentType?: string;
+  readonly allow?: string;
+}
+
+const NOT_FOUND: Page = { status: 404, text: "not found\n" };
+
+/** Serves everything that is not a call: health, readiness, metrics; the rest is not found. */
+export function httpRoutes(
+  options: HttpRoutesOptions,
+): (request: PlainRequest, response: PlainResponse) => Promise<void> {
+  return async (request, response) => {
+    const page = await pageFor(request, options);
+    // Nobody reads a body that was sent along: taking it in lets the connection go on.
+    request.resume();
+    send(response, page, request.method === "HEAD");
+  };
+}
+
+async function pageFor(request: PlainRequest, options: HttpRoutesOptions): Promise<Page> {
+  const path = (request.url ?? "").replace(/[?#].*$/s, "");
+  const page = PAGES.get(path);
+  if (page === undefined) return NOT_FOUND;
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return { status: 405, text: "only GET and HEAD are allowed here\n", allow: "GET, HEAD" };
+  }
+  return await page(options);
+}
+
+type MakePage = (options: HttpRoutesOptions) => Page | Promise<Page>;
+
+const PAGES: ReadonlyMap<string, MakePage> = new Map<string, MakePage>([
+  ["/healthz", () => ({ status: 200, text: "ok\n" })],
+  ["/readyz", ({ life }) => readiness(life)],
+  ["/metrics", ({ metrics }) => metricsPage(metrics)],
+]);
+
+function readiness({ state, isServing }: Life): Page {
+  return isServing ? { status: 200, text: "ready\n" } : { status: 503, text: `${state}\n` };
+}
+
+async function metricsPage(metrics: HttpRoutesOptions["metrics"]): Promise<Page> {
+  if (metrics === undefined) return NOT_FOUND;
+  return { status: 200, text: await metrics.text(), contentType: metrics.contentType };
+}
+
+function send(response: PlainResponse, page: Page, isHead: boolean): void {
+  const { status, text, contentType = "text/plain; charset=utf-8", allow } = page;
+  const headers = {
+    "content-type": contentType,
+    "content-length": String(Buffer.byteLength(text)),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...(allow === undefined ? {} : { allow }),
+  };
+  // The two classes have the same methods, and no type of their own that says so.
+  const plain = response as ServerResponse;
+  plain.writeHead(status, headers);
+  plain.end(isHead ? undefined : text);
+}
