@@ -1,0 +1,197 @@
+import { Code, type Transport } from "@connectrpc/connect";
+import { BlobService as BlobServiceDesc, type StatBlobResponse } from "@tvix/protos/castore";
+import type {
+  BlobReader,
+  BlobService,
+  CallOptions,
+  ChunkMeta,
+} from "../blobservice/blob-service.js";
+import { readSource } from "../blobservice/read-source.js";
+import { concatBytes, copyBytes } from "../bytes.js";
+import type { B3Digest } from "../digest.js";
+import { CastoreError } from "../errors.js";
+import { createBlake3 } from "../hasher/blake3.js";
+import { connectToCastoreError } from "../rpc/error-mapping.js";
+import { BLOB_SIZE_HEADER, CONTENT_MESSAGE_BYTES, MAX_CHUNK_BYTES } from "../rpc/limits.js";
+import { answeredDigest, BatchClient } from "./batch-client.js";
+import { GrpcBlobReader, MAX_HELD_BYTES } from "./blob-reader.js";
+import { putInChunks, putMissing, putStream } from "./blob-upload.js";
+import { callUnary, isStatus, LinkedAbort, type UnaryAnswer } from "./call.js";
+import { mapLimited } from "./map-limited.js";
+import { readContents } from "./remote-reading.js";
+import { UploadHead } from "./upload-head.js";
+
+/** Calls of one of ours that are under way at a time, to a server without batches. */
+const CALLS_IN_FLIGHT = 16;
+
+/**
+ * Blobs of a server that speaks the protocol of tvix and snix. Nothing that it sends is believed: what is
+ * read is held against the digests, and so is what it says it has stored.
+ *
+ * With a server that has batches (ours), uploads send only what is missing. The answer of one that has
+ * none is remembered.
+ */
+export class GrpcBlobService implements BlobService {
+  readonly #transport: Transport;
+  readonly #batch: BatchClient;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+    this.#batch = new BatchClient(transport);
+  }
+
+  async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
+    return (await this.#stat(digest, false, options)) !== undefined;
+  }
+
+  async hasMany(digests: readonly B3Digest[], options: CallOptions = {}): Promise<boolean[]> {
+    options.signal?.throwIfAborted();
+    if (digests.length === 0) return [];
+    const missing = await this.#batch.findMissingBlobs(digests, options);
+    if (missing !== undefined) return missing.map((isMissing) => !isMissing);
+    return mapLimited(digests, CALLS_IN_FLIGHT, (digest, call) => this.has(digest, call), options);
+  }
+
+  async openRead(digest: B3Digest, options: CallOptions = {}): Promise<BlobReader | undefined> {
+    const answer = await this.#stat(digest, true, options);
+    if (answer === undefined) return undefined;
+    const chunks = chunkList(digest, answer.message);
+    const stated = statedSize(digest, answer.header);
+    if (chunks.length === 0 && stated === undefined) return this.#measure(digest, options);
+    const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
+    if (chunks.length > 0 && stated !== undefined && stated !== size) {
+      throw corrupt(digest, `its chunks are ${size} bytes, but it is to have ${stated}`);
+    }
+    const isUsable = chunks.every((chunk) => chunk.size <= MAX_CHUNK_BYTES);
+    return new GrpcBlobReader(this.#transport, digest, stated ?? size, isUsable ? chunks : []);
+  }
+
+  async put(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<B3Digest> {
+    // Ended together with the upload: a source that hangs must not keep a failed one waiting.
+    const reading = new LinkedAbort(options.signal);
+    const pieces = readSource(source, reading.signal);
+    try {
+      const head = new UploadHead();
+      if (await head.takeAll(pieces)) return await this.#putSmall(head.bytes, options);
+      const all = head.followedBy(pieces);
+      return (await this.#batch.isSupported(options))
+        ? await putInChunks(this.#batch, all, options)
+        : await putStream(this.#transport, all, options);
+    } finally {
+      reading.end();
+      await pieces.return();
+    }
+  }
+
+  async putMany(blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
+    options.signal?.throwIfAborted();
+    // Before anything is awaited: the caller may reuse its arrays once we have returned.
+    const own = blobs.map(copyBytes);
+    const small = own.filter((blob) => blob.byteLength <= CONTENT_MESSAGE_BYTES);
+    const large = own.filter((blob) => blob.byteLength > CONTENT_MESSAGE_BYTES);
+    const smallDigests = await this.#putAll(small, options);
+    const largeDigests = await mapLimited(
+      large,
+      1,
+      (blob, call) => this.put([blob], call),
+      options,
+    );
+    let nextSmall = 0;
+    let nextLarge = 0;
+    return own.map(
+      (blob) =>
+        (blob.byteLength <= CONTENT_MESSAGE_BYTES
+          ? smallDigests[nextSmall++]
+          : largeDigests[nextLarge++]) as B3Digest,
+    );
+  }
+
+  async chunks(
+    digest: B3Digest,
+    options: CallOptions = {},
+  ): Promise<readonly ChunkMeta[] | undefined> {
+    const answer = await this.#stat(digest, true, options);
+    if (answer === undefined) return undefined;
+    const chunks = chunkList(digest, answer.message);
+    return chunks.length === 1 ? [] : chunks;
+  }
+
+  async #stat(
+    digest: B3Digest,
+    sendChunks: boolean,
+    options: CallOptions,
+  ): Promise<UnaryAnswer<typeof BlobServiceDesc.method.stat.output> | undefined> {
+    options.signal?.throwIfAborted();
+    const input = { digest: digest.toBytes(), sendChunks };
+    try {
+      return await callUnary(this.#transport, BlobServiceDesc.method.stat, input, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (isStatus(error, Code.NotFound)) return undefined;
+      throw connectToCastoreError(error, `Cannot find blob ${digest}`);
+    }
+  }
+
+  /** Opens a blob whose length nobody tells: it is read to learn it. */
+  async #measure(digest: B3Digest, options: CallOptions): Promise<BlobReader> {
+    const hash = createBlake3();
+    try {
+      let held: Uint8Array[] = [];
+      let size = 0;
+      const limit = Number.MAX_SAFE_INTEGER;
+      for await (const piece of readContents(this.#transport, digest, limit, options)) {
+        hash.update(piece);
+        size += piece.byteLength;
+        if (size <= MAX_HELD_BYTES) held.push(piece);
+        else held = [];
+      }
+      const actual = hash.digest();
+      if (!actual.equals(digest)) throw corrupt(digest, `the bytes that came are ${actual}`);
+      const content = size <= MAX_HELD_BYTES ? concatBytes(held) : undefined;
+      return new GrpcBlobReader(this.#transport, digest, size, [], content);
+    } finally {
+      hash.dispose();
+    }
+  }
+
+  async #putSmall(blob: Uint8Array, options: CallOptions): Promise<B3Digest> {
+    const [digest] = await this.#putAll([blob], options);
+    return digest as B3Digest;
+  }
+
+  async #putAll(blobs: readonly Uint8Array[], options: CallOptions): Promise<B3Digest[]> {
+    if (blobs.length === 0) return [];
+    const digests = await putMissing(this.#batch, blobs, options);
+    if (digests !== undefined) return digests;
+    const put = (blob: Uint8Array, call: CallOptions) =>
+      putStream(this.#transport, readSource([blob], call.signal), call);
+    return mapLimited(blobs, CALLS_IN_FLIGHT, put, options);
+  }
+}
+
+/** The chunks in an answer; none when no finer pieces are known. */
+function chunkList(digest: B3Digest, { chunks }: StatBlobResponse): ChunkMeta[] {
+  let total = 0n;
+  return chunks.map(({ digest: bytes, size }) => {
+    total += size;
+    if (size === 0n || total > Number.MAX_SAFE_INTEGER) {
+      throw corrupt(digest, `its chunk list has a chunk of ${size} bytes`);
+    }
+    return { digest: answeredDigest(bytes), size: Number(size) };
+  });
+}
+
+function statedSize(digest: B3Digest, header: Headers): number | undefined {
+  const text = header.get(BLOB_SIZE_HEADER);
+  if (text === null) return undefined;
+  const size = Number(text);
+  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(size)) return size;
+  throw corrupt(digest, "the length that the server states is not a number");
+}
+
+function corrupt(digest: B3Digest, state: string): CastoreError {
+  return new CastoreError("CORRUPT", `Cannot read blob ${digest}: ${state}`);
+}

@@ -1,0 +1,219 @@
+import type { Transport } from "@connectrpc/connect";
+import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
+import type { CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
+import { type ChunkBatch, Chunker } from "../chunking/chunker.js";
+import { chunkSizes } from "../chunking/fastcdc.js";
+import type { B3Digest } from "../digest.js";
+import { CastoreError } from "../errors.js";
+import { type Blake3Hash, blake3, createBlake3 } from "../hasher/blake3.js";
+import { connectToCastoreError } from "../rpc/error-mapping.js";
+import { CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
+import { answeredDigest, type BatchClient } from "./batch-client.js";
+import { callClientStream, LinkedAbort } from "./call.js";
+import { mapLimited } from "./map-limited.js";
+
+/** Batches of chunks (2 MiB each) of one upload that are on their way at a time. */
+const MAX_BATCHES_IN_FLIGHT = 4;
+
+/** Messages of `PutBlobs` that are on their way at a time, of one call of ours. */
+const MAX_MESSAGES_IN_FLIGHT = 4;
+
+/** Stores what `pieces` yield with one `Put`. Closing them, and ending their waits, is for the caller. */
+export async function putStream(
+  transport: Transport,
+  pieces: AsyncIterable<Uint8Array>,
+  options: CallOptions,
+): Promise<B3Digest> {
+  const contents = new Contents(pieces);
+  try {
+    const { put } = BlobServiceDesc.method;
+    const { digest } = await callClientStream(transport, put, contents.messages(), options);
+    return sameDigest(contents.hash.digest(), answeredDigest(digest));
+  } catch (error) {
+    if (contents.hasFailed || isAbort(error, options)) throw error;
+    throw connectToCastoreError(error, "Cannot store a blob");
+  } finally {
+    contents.hash.dispose();
+  }
+}
+
+/** Pieces of any length as messages of {@link CONTENT_MESSAGE_BYTES}, in memory that nobody else writes to. */
+class Contents {
+  readonly hash: Blake3Hash = createBlake3();
+  /** Whether the pieces, not the call, have failed. */
+  hasFailed = false;
+  readonly #pieces: AsyncIterable<Uint8Array>;
+
+  constructor(pieces: AsyncIterable<Uint8Array>) {
+    this.#pieces = pieces;
+  }
+
+  async *messages(): AsyncGenerator<{ data: Uint8Array }, void, undefined> {
+    let data = new Uint8Array(CONTENT_MESSAGE_BYTES);
+    let filled = 0;
+    for await (const piece of this.#watched()) {
+      for (let offset = 0; offset < piece.byteLength; ) {
+        const part = piece.subarray(offset, offset + data.byteLength - filled);
+        data.set(part, filled);
+        filled += part.byteLength;
+        offset += part.byteLength;
+        if (filled < data.byteLength) continue;
+        this.hash.update(data);
+        yield { data };
+        data = new Uint8Array(CONTENT_MESSAGE_BYTES);
+        filled = 0;
+      }
+    }
+    if (filled === 0) return;
+    data = data.subarray(0, filled);
+    this.hash.update(data);
+    yield { data };
+  }
+
+  async *#watched(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* this.#pieces;
+    } catch (error) {
+      this.hasFailed = true;
+      throw error;
+    }
+  }
+}
+
+/**
+ * Stores what `pieces` yield as chunks, of which only those are sent that the server lacks, and their
+ * list. Closing the pieces, and ending their waits, is for the caller.
+ *
+ * @throws {@link CastoreError} "UNAVAILABLE" when the server has batches no longer
+ */
+export async function putInChunks(
+  batch: BatchClient,
+  pieces: AsyncIterable<Uint8Array>,
+  options: CallOptions,
+): Promise<B3Digest> {
+  const hash = createBlake3();
+  const chunker = new Chunker(chunkSizes());
+  const batches: Promise<ChunkMeta[]>[] = [];
+  const call = new LinkedAbort(options.signal);
+  const store = (chunks: ChunkBatch): void => {
+    const stored = putChunkBatch(batch, chunks, { signal: call.signal });
+    stored.catch(() => {});
+    batches.push(stored);
+  };
+  try {
+    for await (const piece of pieces) {
+      hash.update(piece);
+      for (const chunks of chunker.push(piece)) store(chunks);
+      await batches[batches.length - MAX_BATCHES_IN_FLIGHT];
+    }
+    for (const chunks of chunker.finish()) store(chunks);
+    const chunks = (await Promise.all(batches)).flat();
+    const digest = hash.digest();
+    if ((await batch.putChunkedBlob(digest, chunks, options)) === undefined) throw noBatches();
+    return digest;
+  } finally {
+    call.end();
+    hash.dispose();
+  }
+}
+
+async function putChunkBatch(
+  batch: BatchClient,
+  { bytes, lengths }: ChunkBatch,
+  options: CallOptions,
+): Promise<ChunkMeta[]> {
+  let end = 0;
+  const contents = lengths.map((size) => {
+    end += size;
+    return bytes.subarray(end - size, end);
+  });
+  const digests = await putMissing(batch, contents, options);
+  if (digests === undefined) throw noBatches();
+  return digests.map((digest, i) => ({ digest, size: lengths[i] as number }));
+}
+
+/**
+ * Stores blobs, none above {@link CONTENT_MESSAGE_BYTES}; sends those that the server lacks.
+ *
+ * @returns the digest of each; `undefined` when the server has no batches
+ */
+export async function putMissing(
+  batch: BatchClient,
+  contents: readonly Uint8Array[],
+  options: CallOptions,
+): Promise<B3Digest[] | undefined> {
+  const digests = contents.map((content) => blake3(content));
+  const distinct = new Map(digests.map((digest, i) => [digest.key, i]));
+  const candidates = [...distinct.values()];
+  const missing = await batch.findMissingBlobs(
+    candidates.map((i) => digests[i] as B3Digest),
+    options,
+  );
+  if (missing === undefined) return undefined;
+  const wanted = candidates.filter((_, i) => missing[i]);
+  const messages = groupBySize(wanted, (i) => (contents[i] as Uint8Array).byteLength);
+  const stored = await mapLimited(
+    messages,
+    MAX_MESSAGES_IN_FLIGHT,
+    async (message, call) => {
+      const answer = await batch.putBlobs(
+        message.map((i) => contents[i] as Uint8Array),
+        call,
+      );
+      answer?.forEach((digest, n) => {
+        sameDigest(digests[message[n] as number] as B3Digest, digest);
+      });
+      return answer;
+    },
+    options,
+  );
+  return stored.includes(undefined) ? undefined : digests;
+}
+
+/** Bytes that each blob of a message counts for beside its content: tag and length. */
+const CONTENT_OVERHEAD = 6;
+
+/** Most blobs of one message; the server takes four times as many. */
+const MAX_BLOBS_PER_MESSAGE = 4096;
+
+/** Splits a list into runs of at most {@link CONTENT_MESSAGE_BYTES}; an item above that is alone. */
+function groupBySize(items: readonly number[], sizeOf: (item: number) => number): number[][] {
+  const groups: number[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const item of items) {
+    const size = sizeOf(item) + CONTENT_OVERHEAD;
+    const last = groups.at(-1);
+    if (
+      last === undefined ||
+      bytes + size > CONTENT_MESSAGE_BYTES ||
+      last.length === MAX_BLOBS_PER_MESSAGE
+    ) {
+      groups.push([item]);
+      bytes = size;
+    } else {
+      last.push(item);
+      bytes += size;
+    }
+  }
+  return groups;
+}
+
+/** @throws {@link CastoreError} "CORRUPT" when the server has stored something else */
+export function sameDigest(expected: B3Digest, actual: B3Digest): B3Digest {
+  if (actual.equals(expected)) return expected;
+  throw new CastoreError(
+    "CORRUPT",
+    `Cannot store blob ${expected}: the server answers with digest ${actual}`,
+  );
+}
+
+function noBatches(): CastoreError {
+  return new CastoreError(
+    "UNAVAILABLE",
+    "Cannot store a blob: the server stopped to take batches while they were sent",
+  );
+}
+
+function isAbort(error: unknown, { signal }: CallOptions): boolean {
+  return signal?.aborted === true && error === signal.reason;
+}

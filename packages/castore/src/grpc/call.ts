@@ -1,0 +1,234 @@
+/**
+ * Calls over a transport of Connect, which keep to the rules of our contracts: an abort rejects with the
+ * reason of its signal, a stream that is left early ends the call, and calls that change nothing are
+ * tried again when the other side could not be reached. Other failures come as they are, as ConnectError.
+ */
+import type {
+  DescMessage,
+  DescMethodStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { orAbort } from "../blobservice/abortable.js";
+import type { CallOptions } from "../blobservice/blob-service.js";
+import { CastoreError } from "../errors.js";
+
+/** Waits before each new attempt, in milliseconds: for a connection that broke, and for a short restart. */
+const RETRY_DELAYS_MS: readonly number[] = [0, 100];
+
+/** The answer to a unary call. */
+export interface UnaryAnswer<O extends DescMessage> {
+  readonly header: Headers;
+  readonly message: MessageShape<O>;
+}
+
+/** Makes a call that may be repeated without harm. */
+export async function callUnary<I extends DescMessage, O extends DescMessage>(
+  transport: Transport,
+  method: DescMethodUnary<I, O>,
+  input: MessageInitShape<I>,
+  { signal }: CallOptions = {},
+): Promise<UnaryAnswer<O>> {
+  for (let attempt = 0; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await transport.unary(method, signal, undefined, undefined, input);
+    } catch (error) {
+      signal?.throwIfAborted();
+      await waitBeforeRetry(error, attempt, signal);
+    }
+  }
+}
+
+/** {@link callUnary} for a call that must not be repeated. */
+export async function callUnaryOnce<I extends DescMessage, O extends DescMessage>(
+  transport: Transport,
+  method: DescMethodUnary<I, O>,
+  input: MessageInitShape<I>,
+  { signal }: CallOptions = {},
+): Promise<UnaryAnswer<O>> {
+  signal?.throwIfAborted();
+  try {
+    return await transport.unary(method, signal, undefined, undefined, input);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/**
+ * Makes a call that answers with a stream and may be repeated without harm; it is, as long as nothing
+ * has come. Leaving the stream ends the call.
+ */
+export async function* callServerStream<I extends DescMessage, O extends DescMessage>(
+  transport: Transport,
+  method: DescMethodStreaming<I, O>,
+  input: MessageInitShape<I>,
+  { signal }: CallOptions = {},
+): AsyncGenerator<MessageShape<O>, void, undefined> {
+  for (let attempt = 0; ; attempt++) {
+    let begun = false;
+    try {
+      for await (const message of streamOnce(transport, method, input, signal)) {
+        begun = true;
+        yield message;
+      }
+      return;
+    } catch (error) {
+      if (begun) throw error;
+      await waitBeforeRetry(error, attempt, signal);
+    }
+  }
+}
+
+async function* streamOnce<I extends DescMessage, O extends DescMessage>(
+  transport: Transport,
+  method: DescMethodStreaming<I, O>,
+  input: MessageInitShape<I>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<MessageShape<O>, void, undefined> {
+  const call = new LinkedAbort(signal);
+  try {
+    const { message } = await transport.stream(
+      method,
+      call.signal,
+      undefined,
+      undefined,
+      single(input),
+    );
+    for await (const item of message) {
+      yield item;
+      signal?.throwIfAborted();
+    }
+    signal?.throwIfAborted();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    call.end();
+  }
+}
+
+/**
+ * Makes a call that takes a stream, once. When `input` fails, the call ends and rejects with that failure.
+ * `input` is used up or left behind: whatever it holds is for the caller to close, who can also end a
+ * step that it hangs in.
+ */
+export async function callClientStream<I extends DescMessage, O extends DescMessage>(
+  transport: Transport,
+  method: DescMethodStreaming<I, O>,
+  input: AsyncIterable<MessageInitShape<I>>,
+  { signal }: CallOptions = {},
+): Promise<MessageShape<O>> {
+  const call = new LinkedAbort(signal);
+  const watched = new WatchedInput(input);
+  try {
+    call.signal.throwIfAborted();
+    const { message } = await transport.stream(
+      method,
+      call.signal,
+      undefined,
+      undefined,
+      watched.items(),
+    );
+    const only = await onlyMessage(message);
+    if (watched.ended) return only;
+    throw new CastoreError("CORRUPT", "Cannot read an answer: it came before all was sent");
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw watched.failure === undefined ? error : watched.failure.error;
+  } finally {
+    call.end();
+  }
+}
+
+async function onlyMessage<T>(messages: AsyncIterable<T>): Promise<T> {
+  let only: { readonly message: T } | undefined;
+  for await (const message of messages) {
+    if (only !== undefined) {
+      throw new CastoreError("CORRUPT", "Cannot read an answer: there are two where one is due");
+    }
+    only = { message };
+  }
+  if (only !== undefined) return only.message;
+  throw new CastoreError("CORRUPT", "Cannot read an answer: the call ended without one");
+}
+
+/** Tells a failure of the input from one of the call, and an answer that is due from an early one. */
+class WatchedInput<T> {
+  readonly #input: AsyncIterable<T>;
+  failure: { readonly error: unknown } | undefined;
+  ended = false;
+
+  constructor(input: AsyncIterable<T>) {
+    this.#input = input;
+  }
+
+  async *items(): AsyncGenerator<T, void, undefined> {
+    for await (const item of this.#pulled()) yield item;
+    this.ended = true;
+  }
+
+  /** Apart from {@link items}, into which the transport may throw failures of its own. */
+  async *#pulled(): AsyncGenerator<T, void, undefined> {
+    try {
+      yield* this.#input;
+    } catch (error) {
+      this.failure = { error };
+      throw error;
+    }
+  }
+}
+
+/** Aborts when its parent does or when {@link end} is called, and leaves no listener behind. */
+export class LinkedAbort {
+  readonly #controller = new AbortController();
+  readonly #parent: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.#controller.abort(this.#parent?.reason);
+
+  constructor(parent: AbortSignal | undefined) {
+    this.#parent = parent;
+    if (parent?.aborted === true) this.#onAbort();
+    else parent?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  end(): void {
+    this.#parent?.removeEventListener("abort", this.#onAbort);
+    this.#controller.abort();
+  }
+}
+
+async function waitBeforeRetry(
+  error: unknown,
+  attempt: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const delay = RETRY_DELAYS_MS[attempt];
+  if (delay === undefined || !isStatus(error, Code.Unavailable)) throw error;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    await orAbort(
+      new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, delay);
+      }),
+      signal,
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether `error` is a failed call with that status. */
+export function isStatus(error: unknown, code: Code): boolean {
+  return error instanceof ConnectError && error.code === code;
+}
+
+async function* single<T>(item: T): AsyncGenerator<T, void, undefined> {
+  yield item;
+}

@@ -1,0 +1,15 @@
+/**
+ * Client side: the services of castore over a transport of `@connectrpc/connect`, which must be
+ * installed. Where the transport leads is chosen by the caller.
+ *
+ * @module
+ */
+export { GrpcBlobService } from "./blob-service.js";
+export {
+  callServerStream,
+  callUnary,
+  callUnaryOnce,
+  isStatus,
+  type UnaryAnswer,
+} from "./call.js";
+export { GrpcDirectoryService } from "./directory-service.js";

@@ -1,0 +1,38 @@
+import type { CallOptions } from "../blobservice/blob-service.js";
+
+/**
+ * Runs `run` for every item, at most `limit` at a time; the results come in the order of the items. The
+ * first failure ends all that run, and is thrown when they have ended.
+ */
+export async function mapLimited<T, R>(
+  items: readonly T[],
+  limit: number,
+  run: (item: T, options: { readonly signal: AbortSignal }) => Promise<R>,
+  { signal }: CallOptions = {},
+): Promise<R[]> {
+  signal?.throwIfAborted();
+  const cancel = new AbortController();
+  const onAbort = (): void => cancel.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  let failure: { readonly error: unknown } | undefined;
+  const work = async (): Promise<void> => {
+    while (next < items.length && failure === undefined) {
+      const i = next++;
+      try {
+        results[i] = await run(items[i] as T, { signal: cancel.signal });
+      } catch (error) {
+        failure ??= { error };
+        cancel.abort(error);
+      }
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+  if (failure !== undefined) throw failure.error;
+  return results;
+}

@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BlobService } from "../blobservice/blob-service.js";
+import { MemoryBlobService } from "../blobservice/memory.js";
+import type { DirectoryService } from "../directoryservice/directory-service.js";
+import { MemoryDirectoryService } from "../directoryservice/memory.js";
+import { GrpcBlobService } from "../grpc/blob-service.js";
+import { GrpcDirectoryService } from "../grpc/directory-service.js";
+import { LocalStore } from "../localstore/local-store.js";
+import { blobServiceSuite } from "../testing/blob-service-suite.js";
+import { directoryServiceSuite } from "../testing/directory-service-suite.js";
+import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
+import { registerBatchService } from "./batch-service.js";
+import { registerBlobService } from "./blob-service.js";
+import { registerDirectoryService } from "./directory-service.js";
+
+interface Backend {
+  readonly blobs: BlobService;
+  readonly directories: DirectoryService;
+}
+
+function serve(backend: Backend, batches: boolean): Promise<GrpcServer> {
+  return serveGrpc((router) => {
+    registerBlobService(router, backend.blobs);
+    registerDirectoryService(router, backend.directories);
+    if (batches) registerBatchService(router, backend);
+  });
+}
+
+async function overMemory<T>(batches: boolean, client: (server: GrpcServer) => T) {
+  const backend = { blobs: new MemoryBlobService(), directories: new MemoryDirectoryService() };
+  const server = await serve(backend, batches);
+  return { service: client(server), close: () => server.close() };
+}
+
+async function overLocal<T>(batches: boolean, client: (server: GrpcServer) => T) {
+  const directory = await mkdtemp(join(tmpdir(), "tvix-rpc-"));
+  let store = await LocalStore.open(directory);
+  let server = await serve(store, batches);
+  const close = async () => {
+    await server.close();
+    await store.close();
+  };
+  return {
+    service: client(server),
+    reopen: async () => {
+      await close();
+      store = await LocalStore.open(directory);
+      server = await serve(store, batches);
+      return client(server);
+    },
+    close: async () => {
+      await close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const blobs = (server: GrpcServer) => new GrpcBlobService(server.transport);
+const directories = (server: GrpcServer) => new GrpcDirectoryService(server.transport);
+
+blobServiceSuite("grpc to memory", () => overMemory(true, blobs));
+blobServiceSuite("grpc to memory, no batches", () => overMemory(false, blobs));
+blobServiceSuite("grpc to local", () => overLocal(true, blobs), { chunking: true });
+blobServiceSuite("grpc to local, no batches", () => overLocal(false, blobs), { chunking: true });
+directoryServiceSuite("grpc to memory", () => overMemory(true, directories));
+directoryServiceSuite("grpc to local", () => overLocal(true, directories));
