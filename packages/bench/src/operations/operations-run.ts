@@ -1,6 +1,7 @@
 import type { Machine } from "../machine.js";
 import type { Where } from "../options.js";
 import type { DiskUse, TreeSize } from "../trees/walk-tree.js";
+import type { RunFloor } from "./floors.js";
 import type { OperationId } from "./operations.js";
 import type { ToolId } from "./tool.js";
 
@@ -42,6 +43,8 @@ export interface OperationsRun {
   readonly tools: readonly RunTool[];
   readonly cells: readonly RunCell[];
   readonly sizes: readonly RunSize[];
+  /** What only reading the trees takes. */
+  readonly floors: readonly RunFloor[];
 }
 
 /** The measurements of an operation with a tool; `undefined` when there are none. */

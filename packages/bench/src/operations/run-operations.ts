@@ -11,6 +11,7 @@ import { copyTree } from "../trees/copy-tree.js";
 import type { Trees } from "../trees/make-trees.js";
 import { measureTree, readTree } from "../trees/walk-tree.js";
 import { warmMemory } from "../warm-memory.js";
+import { measureFloors, type RunFloor } from "./floors.js";
 import { nixTool } from "./nix-tool.js";
 import { OPERATIONS, type Operation, type Workplace } from "./operations.js";
 import type { OperationsRun } from "./operations-run.js";
@@ -43,8 +44,10 @@ export async function runOperations(options: BenchOptions, host: RunHost): Promi
   const recorder = new Recorder();
   const session = { scratch, trees, options, recorder, host };
   const installed = tools.filter((tool) => tool.version !== undefined);
+  const floors: RunFloor[] = [];
   for (let round = 0; round < options.runs; round++) {
     for (const tool of rotate(installed, round)) await runTool(session, tool, round);
+    await measureFloors(trees, floors, host);
   }
   return {
     kind: "operations",
@@ -57,6 +60,7 @@ export async function runOperations(options: BenchOptions, host: RunHost): Promi
     tools: tools.map(({ id, label, version, source }) => ({ id, label, version, source })),
     cells: recorder.cells,
     sizes: recorder.sizes,
+    floors,
   };
 }
 

@@ -65,6 +65,9 @@ function runOf(
       { operation: "add-t2", tool: "tvix", bytes: size, allocatedBytes: size },
       { operation: "add-t2", tool: "restic", bytes: 700, allocatedBytes: 800 },
     ],
+    floors: [
+      { floor: "tar", label: "tar c", tree: "T3", wallSeconds: [0.3, 0.2], cpuSeconds: [0.4] },
+    ],
   };
 }
 
@@ -125,6 +128,10 @@ describe("operationsReport()", () => {
     const report = operationsReport({ ...run, tools });
     expect(report).toContain("restic is missing (package restic)");
     expect(report).toMatch(/^\| T1 into a fresh store +\| 2\.00 \(2\.00–9\.00\) \|.*missing \|$/m);
+  });
+
+  it("shows what only reading takes", () => {
+    expect(operationsReport(runOf(GOOD))).toMatch(/^\| tar c +\| +– \| +– \| 0\.250 .*\|$/m);
   });
 
   it("shows the verdicts, and what was not measured as a dash", () => {

@@ -88,9 +88,13 @@ export async function runProfile(options: BenchOptions, host: RunHost): Promise<
   };
 }
 
+/** Beside this module. */
+const PROFILE_WORKERS = new URL("profile-workers.js", import.meta.url).href;
+
 /** Node writes one file for each thread into `output`. */
 function withProfiler(command: Command, output: string): Command {
-  const args = ["--cpu-prof", `--cpu-prof-dir=${output}`, command.program, ...command.args];
+  const options = ["--cpu-prof", `--cpu-prof-dir=${output}`, `--import=${PROFILE_WORKERS}`];
+  const args = [...options, command.program, ...command.args];
   return { ...command, program: process.execPath, args };
 }
 

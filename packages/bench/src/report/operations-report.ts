@@ -24,6 +24,8 @@ export function operationsReport(run: OperationsRun): string {
     targetsTable(run),
     `**Time** in seconds, ${spread}`,
     cellsTable(run, ({ wallSeconds }) => formatSpread(wallSeconds)),
+    "**Floor**: what only reading a tree, in order and by one thread, takes other tools, in seconds",
+    floorsTable(run),
     "**Processor time**, user and system of all threads, in seconds, median",
     cellsTable(run, ({ cpuSeconds }) =>
       cpuSeconds.length === 0 ? NONE : summarize(cpuSeconds).median.toFixed(2),
@@ -70,6 +72,20 @@ function cellsTable(run: OperationsRun, format: (cell: RunCell) => string): stri
         if (tool.version === undefined) return "missing";
         const cell = findCell(run, id, tool.id);
         return cell === undefined ? NONE : format(cell);
+      }),
+    ]),
+  });
+}
+
+function floorsTable({ floors }: OperationsRun): string {
+  const trees = ["T1", "T2", "T3"] as const;
+  return markdownTable({
+    head: ["reading", ...trees],
+    rows: [...new Set(floors.map(({ label }) => label))].map((label) => [
+      label,
+      ...trees.map((tree) => {
+        const times = floors.find((floor) => floor.label === label && floor.tree === tree);
+        return times === undefined ? NONE : formatSpread(times.wallSeconds);
       }),
     ]),
   });
