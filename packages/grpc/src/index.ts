@@ -1,1 +1,22 @@
-export {};
+export {
+  formatRpcAddress,
+  parseRpcAddress,
+  type RpcAddress,
+  RpcAddressError,
+  type RpcAddressReason,
+} from "./client/address.js";
+export { openRpcChannel, type RpcChannel } from "./client/channel.js";
+export type { ClientTls, RpcChannelOptions } from "./client/options.js";
+export type {
+  Authorize,
+  ConnectionEnd,
+  Peer,
+  RequestEnd,
+  RequestHead,
+  RpcObserver,
+  Surface,
+} from "./server/hooks.js";
+export type { HttpFallback, HttpRequest, HttpResponse } from "./server/http-surface.js";
+export { DEFAULT_LIMITS, type RpcServerLimits } from "./server/limits.js";
+export type { BoundAddress, ListenAddress, ServerTls } from "./server/listener.js";
+export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server/server.js";

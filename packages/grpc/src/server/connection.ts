@@ -1,0 +1,207 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { CONNECTION_WINDOW } from "../wire/windows.js";
+import type { ServerCall } from "./call.js";
+import type { ConnectionEnd, Peer } from "./hooks.js";
+import type { HttpRequest, HttpResponse } from "./http-surface.js";
+import { LeakyBucket } from "./leaky-bucket.js";
+import type { RpcServerLimits } from "./limits.js";
+import type { HttpVersion } from "./mux.js";
+
+/** How far a call had come when it was last looked at. */
+interface Progress {
+  step: number;
+  since: number;
+}
+
+/** A request over HTTP and its response. */
+interface Exchange {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+}
+
+/**
+ * One accepted connection: who it is, what runs on it, and the watch over it. {@link Connection.check} is
+ * called regularly; so calls cost no timers.
+ */
+export class Connection {
+  readonly peer: Peer;
+  readonly socket: Socket;
+  readonly #limits: RpcServerLimits;
+  readonly #onEnd: ((reason: ConnectionEnd) => void) | undefined;
+  readonly #calls = new Map<ServerCall, Progress>();
+  readonly #resets: LeakyBucket;
+  readonly #control: LeakyBucket;
+  #version: HttpVersion | undefined;
+  #session: ServerHttp2Session | undefined;
+  /** Requests over HTTP that have not ended. */
+  readonly #exchanges = new Set<Exchange>();
+  #endReason: ConnectionEnd = "closed";
+  #leaving = false;
+  #since: number;
+  #bytesRead = 0;
+  #silentSince: number;
+  #pingedAt: number | undefined;
+
+  constructor(
+    socket: Socket,
+    peer: Peer,
+    limits: RpcServerLimits,
+    onEnd: ((reason: ConnectionEnd) => void) | undefined,
+  ) {
+    this.socket = socket;
+    this.peer = peer;
+    this.#limits = limits;
+    this.#onEnd = onEnd;
+    this.#resets = new LeakyBucket(limits.resetBurst, limits.resetsPerSecond);
+    this.#control = new LeakyBucket(limits.controlBurst, limits.controlPerSecond);
+    this.#since = performance.now();
+    this.#silentSince = this.#since;
+    socket.on("error", () => {});
+    socket.once("close", () => this.#onEnd?.(this.#endReason));
+  }
+
+  get calls(): Iterable<ServerCall> {
+    return this.#calls.keys();
+  }
+
+  get callCount(): number {
+    return this.#calls.size;
+  }
+
+  /** It speaks HTTP/1.1. */
+  setHttp1(): void {
+    this.#version = "h1";
+  }
+
+  /** It speaks HTTP/2: sets the window and watches for floods. */
+  setSession(session: ServerHttp2Session): void {
+    this.#version = "h2";
+    this.#session = session;
+    session.setLocalWindowSize(CONNECTION_WINDOW);
+    session.on("error", () => {});
+    session.on("ping", () => this.#countControl());
+    session.on("remoteSettings", () => this.#countControl());
+  }
+
+  /** Watches a stream: one that the peer resets before it is answered counts towards the flood limit. */
+  watchStream(stream: ServerHttp2Stream): void {
+    stream.on("error", () => {});
+    stream.on("aborted", () => {
+      if (!stream.writableFinished && !this.#resets.add()) {
+        this.#flood();
+      }
+    });
+  }
+
+  addCall(call: ServerCall, stream: ServerHttp2Stream): void {
+    this.#calls.set(call, { step: 0, since: Number.POSITIVE_INFINITY });
+    stream.on("close", () => {
+      this.#calls.delete(call);
+      this.#since = performance.now();
+    });
+  }
+
+  /** Keeps an exchange until its response is closed. */
+  addExchange(exchange: Exchange): void {
+    this.#exchanges.add(exchange);
+    exchange.response.once("close", () => {
+      this.#exchanges.delete(exchange);
+      this.#since = performance.now();
+      if (this.#version === "h1" && this.#leaving && this.#exchanges.size === 0) {
+        this.socket.end();
+      }
+    });
+  }
+
+  /** Whether nothing can go on, or nothing is there to go on, before the client does something. */
+  get waitsForClient(): boolean {
+    return [...this.#exchanges].every(
+      ({ request, response }) => !request.complete || response.writableLength > 0,
+    );
+  }
+
+  /** Ends what is stuck: heads that do not come, calls whose peer does nothing, connections without use. */
+  check(now: number): void {
+    const age = now - this.#since;
+    if (this.#version === undefined) {
+      if (age > this.#limits.headerTimeoutMs) {
+        this.destroy("header-timeout");
+      }
+      return;
+    }
+    for (const [call, progress] of this.#calls) {
+      this.#checkCall(call, progress, now);
+    }
+    if (this.#version === "h1") {
+      return;
+    }
+    if (this.#calls.size === 0 && this.#exchanges.size === 0) {
+      if (age > this.#limits.idleTimeoutMs) {
+        this.goAway("idle");
+      }
+      return;
+    }
+    this.#checkAlive(now);
+  }
+
+  /** Tells the peer to call elsewhere; calls in flight go on. */
+  goAway(reason: ConnectionEnd): void {
+    this.#endReason = reason;
+    this.#leaving = true;
+    if (this.#session !== undefined) {
+      this.#session.close();
+    } else if (this.#exchanges.size === 0) {
+      this.socket.destroy();
+    }
+  }
+
+  /** Ends the connection at once. */
+  destroy(reason: ConnectionEnd): void {
+    this.#endReason = reason;
+    this.#session?.destroy();
+    this.socket.destroy();
+  }
+
+  #checkCall(call: ServerCall, progress: Progress, now: number): void {
+    const wait = call.peerWait;
+    if (wait === undefined) {
+      progress.since = Number.POSITIVE_INFINITY;
+    } else if (progress.since === Number.POSITIVE_INFINITY || wait.step !== progress.step) {
+      progress.step = wait.step;
+      progress.since = now;
+    } else if (now - progress.since > this.#limits.stallTimeoutMs) {
+      call.cut(new ConnectError("the client did nothing for too long", Code.DeadlineExceeded));
+    }
+  }
+
+  /** A peer that sends nothing while it has calls is asked whether it still is there. */
+  #checkAlive(now: number): void {
+    const { bytesRead } = this.socket;
+    if (bytesRead !== this.#bytesRead) {
+      this.#bytesRead = bytesRead;
+      this.#silentSince = now;
+      this.#pingedAt = undefined;
+    } else if (this.#pingedAt !== undefined) {
+      if (now - this.#pingedAt > this.#limits.keepaliveTimeoutMs) {
+        this.destroy("dead-peer");
+      }
+    } else if (now - this.#silentSince > this.#limits.keepaliveIntervalMs) {
+      this.#pingedAt = now;
+      // The answer shows as bytes read.
+      this.#session?.ping(() => {});
+    }
+  }
+
+  #countControl(): void {
+    if (!this.#control.add()) {
+      this.#flood();
+    }
+  }
+
+  #flood(): void {
+    this.#endReason = "flood";
+    this.#session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}

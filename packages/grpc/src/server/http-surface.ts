@@ -1,0 +1,291 @@
+/** Everything but gRPC in its own framing: Connect, gRPC-Web and plain HTTP, over HTTP/1.1 and HTTP/2. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import {
+  Code,
+  ConnectError,
+  type ContextKey,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type Interceptor,
+} from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { toStatus } from "./call.js";
+import type { Authorize, Peer, RequestHead, RpcObserver, Surface } from "./hooks.js";
+import type { RpcServerLimits } from "./limits.js";
+import type { MethodTable } from "./method-table.js";
+
+/** A request over HTTP/1.1 or HTTP/2. */
+export type HttpRequest = IncomingMessage | Http2ServerRequest;
+
+/** The response to it. */
+export type HttpResponse = ServerResponse | Http2ServerResponse;
+
+/** Serves the paths that are not calls. */
+export type HttpFallback = (request: HttpRequest, response: HttpResponse) => void;
+
+/** Options of {@link createHttpSurface}. */
+export interface HttpSurfaceOptions {
+  readonly table: MethodTable;
+  readonly interceptors: readonly Interceptor[];
+  readonly limits: RpcServerLimits;
+  readonly shutdownSignal: AbortSignal;
+  readonly authorize?: Authorize | undefined;
+  readonly fallback?: HttpFallback | undefined;
+  readonly observer?: RpcObserver | undefined;
+}
+
+/** How a call went, as far as the interceptor sees it; and why it must not begin. */
+interface Outcome {
+  refused: ConnectError | undefined;
+  code: Code | 0;
+  error: unknown;
+}
+
+const OUTCOME: ContextKey<Outcome | undefined> = createContextKey<Outcome | undefined>(undefined);
+
+/** Never reached: responses are not compressed. Our bytes are compressed already, or cheaper to send than to compress. */
+const NEVER = 0xffff_ffff;
+
+/** HTTP status for a refused request that is not a call. */
+const HTTP_STATUS: Partial<Readonly<Record<Code, number>>> = {
+  [Code.InvalidArgument]: 400,
+  [Code.Unauthenticated]: 401,
+  [Code.PermissionDenied]: 403,
+  [Code.NotFound]: 404,
+  [Code.ResourceExhausted]: 429,
+  [Code.Unavailable]: 503,
+};
+
+/** Handles one request of a peer; never throws. */
+export type HttpSurface = (request: HttpRequest, response: HttpResponse, peer: Peer) => void;
+
+export function createHttpSurface(options: HttpSurfaceOptions): HttpSurface {
+  const handlers = connectHandlers(options);
+  return (request, response, peer) => {
+    const head = requestHead(request, peer, handlers);
+    const outcome: Outcome = { refused: undefined, code: 0, error: undefined };
+    observe(options.observer, head, response, outcome);
+    const serve = (): void => {
+      const handler = handlers.get(head.path);
+      if (handler !== undefined) {
+        void call(handler, request, response, outcome);
+      } else if (outcome.refused !== undefined) {
+        refuse(response, outcome.refused);
+      } else {
+        serveFallback(options.fallback, request, response, outcome);
+      }
+    };
+    authorizeThen(options.authorize, head, outcome, serve);
+  };
+}
+
+function connectHandlers(options: HttpSurfaceOptions): ReadonlyMap<string, UniversalHandler> {
+  const { limits } = options;
+  const router = createConnectRouter({
+    interceptors: [gate, ...options.interceptors],
+    acceptCompression: [compressionGzip],
+    compressMinBytes: NEVER,
+    readMaxBytes: limits.maxReceiveBytes,
+    writeMaxBytes: limits.maxSendBytes,
+    shutdownSignal: options.shutdownSignal,
+  });
+  options.table.routes(router);
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+/** Refuses calls that are not authorized, in the protocol they came in, and notes how the others go. */
+const gate: Interceptor = (next) => async (request) => {
+  const outcome = request.contextValues.get(OUTCOME);
+  if (outcome === undefined) {
+    return next(request);
+  }
+  try {
+    if (outcome.refused !== undefined) {
+      throw outcome.refused;
+    }
+    const response = await next(request);
+    return response.stream ? { ...response, message: noting(response.message, outcome) } : response;
+  } catch (error) {
+    note(outcome, error);
+    throw error;
+  }
+};
+
+function note(outcome: Outcome, error: unknown): void {
+  outcome.code = toStatus(error).code;
+  outcome.error = error;
+}
+
+function noting<T>(messages: AsyncIterable<T>, outcome: Outcome): AsyncIterable<T> {
+  const source = messages[Symbol.asyncIterator]();
+  const iterator: AsyncIterableIterator<T> = {
+    async next() {
+      try {
+        return await source.next();
+      } catch (error) {
+        note(outcome, error);
+        throw error;
+      }
+    },
+    async return(value) {
+      await source.return?.(value);
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
+}
+
+async function call(
+  handler: UniversalHandler,
+  request: HttpRequest,
+  response: HttpResponse,
+  outcome: Outcome,
+): Promise<void> {
+  try {
+    const values = createContextValues().set(OUTCOME, outcome);
+    const answer = await handler(
+      universalRequestFromNodeRequest(request, response, undefined, values),
+    );
+    const { body } = answer;
+    await universalResponseToNodeResponse(
+      body === undefined ? answer : { ...answer, body: returnOnClose(body, response) },
+      response,
+    );
+  } catch (error) {
+    // Most often the client is gone. Anything else was noted by the interceptor.
+    outcome.error ??= error;
+    if (response.headersSent) {
+      response.destroy();
+    } else {
+      refuse(response, toStatus(error));
+    }
+  }
+}
+
+/**
+ * connect-node waits for "drain" and never wakes when the client goes away meanwhile; the generator of
+ * the handler would stay suspended and hold what it has open.
+ */
+function returnOnClose(
+  body: AsyncIterable<Uint8Array>,
+  response: HttpResponse,
+): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      const iterator = body[Symbol.asyncIterator]();
+      response.once("close", () => {
+        iterator.return?.().then(undefined, () => {});
+      });
+      return iterator;
+    },
+  };
+}
+
+function authorizeThen(
+  authorize: Authorize | undefined,
+  head: RequestHead,
+  outcome: Outcome,
+  serve: () => void,
+): void {
+  const refuseWith = (error: unknown): void => {
+    note(outcome, error);
+    outcome.refused = toStatus(error);
+    serve();
+  };
+  try {
+    const pending = authorize?.(head);
+    if (pending === undefined) {
+      serve();
+    } else {
+      pending.then(serve, refuseWith);
+    }
+  } catch (error) {
+    refuseWith(error);
+  }
+}
+
+function serveFallback(
+  fallback: HttpFallback | undefined,
+  request: HttpRequest,
+  response: HttpResponse,
+  outcome: Outcome,
+): void {
+  if (fallback === undefined) {
+    refuse(response, new ConnectError("there is nothing at this path", Code.NotFound));
+    return;
+  }
+  try {
+    fallback(request, response);
+  } catch (error) {
+    outcome.error = error;
+    refuse(response, toStatus(error));
+  }
+}
+
+function refuse(response: HttpResponse, error: ConnectError): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.statusCode = HTTP_STATUS[error.code] ?? 500;
+  response.setHeader("content-type", "text/plain; charset=utf-8");
+  if (error.code === Code.Unauthenticated) {
+    response.setHeader("www-authenticate", "Bearer");
+  }
+  response.end(`${error.rawMessage}\n`);
+}
+
+function requestHead(
+  request: HttpRequest,
+  peer: Peer,
+  handlers: ReadonlyMap<string, UniversalHandler>,
+): RequestHead {
+  const path = (request.url ?? "").split("?", 1)[0] ?? "";
+  return {
+    surface: handlers.has(path) ? surfaceOf(request.headers["content-type"] ?? "") : "http",
+    method: request.method ?? "",
+    path,
+    headers: request.headers,
+    peer,
+  };
+}
+
+function surfaceOf(contentType: string): Surface {
+  if (contentType.startsWith("application/grpc-web")) {
+    return "grpc-web";
+  }
+  return contentType.startsWith("application/grpc") ? "grpc" : "connect";
+}
+
+function observe(
+  observer: RpcObserver | undefined,
+  head: RequestHead,
+  response: HttpResponse,
+  outcome: Outcome,
+): void {
+  const onEnd = observer?.onRequest?.(head);
+  if (onEnd === undefined) {
+    return;
+  }
+  const startedAt = performance.now();
+  response.once("close", () => {
+    const cut = !response.writableFinished && outcome.code === 0;
+    onEnd({
+      code: head.surface === "http" ? undefined : cut ? Code.Canceled : outcome.code,
+      httpStatus: response.headersSent ? response.statusCode : 0,
+      durationMs: performance.now() - startedAt,
+      bytesIn: undefined,
+      bytesOut: undefined,
+      error: outcome.error,
+    });
+  });
+}

@@ -1,0 +1,439 @@
+import { createServer as createHttp1Server, type Server as Http1Server } from "node:http";
+import {
+  createServer as createHttp2Server,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
+import { MAX_SESSION_MEMORY_MB, STREAM_WINDOW } from "../wire/windows.js";
+import { respondStatus, ServerCall, toStatus } from "./call.js";
+import { Connection } from "./connection.js";
+import type { Authorize, Peer, RequestHead, RpcObserver } from "./hooks.js";
+import {
+  createHttpSurface,
+  type HttpFallback,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpSurface,
+} from "./http-surface.js";
+import { type RpcServerLimits, resolveLimits } from "./limits.js";
+import {
+  type BoundAddress,
+  type ListenAddress,
+  type Listener,
+  openListener,
+  type ServerTls,
+} from "./listener.js";
+import { collectMethods, type MethodEntry, type MethodTable } from "./method-table.js";
+import type { HttpVersion } from "./mux.js";
+
+/** Options of {@link createRpcServer}. */
+export interface RpcServerOptions {
+  /** Registers the services; called once. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** Run around every call of every protocol, in this order. A call without any is much cheaper. */
+  readonly interceptors?: readonly Interceptor[] | undefined;
+  readonly authorize?: Authorize | undefined;
+  /** Serves what is not a call. Without it: 404. */
+  readonly fallback?: HttpFallback | undefined;
+  /** For TCP and inherited sockets. */
+  readonly tls?: ServerTls | undefined;
+  readonly limits?: Partial<RpcServerLimits> | undefined;
+  readonly observer?: RpcObserver | undefined;
+}
+
+/** A server for gRPC, Connect, gRPC-Web and HTTP on the same addresses. */
+export interface RpcServer {
+  /** Where it listens. */
+  readonly addresses: readonly BoundAddress[];
+  /** Connections at this moment. */
+  readonly connectionCount: number;
+  /** gRPC calls at this moment. */
+  readonly callCount: number;
+  /**
+   * Starts to listen; may be called several times, for several addresses.
+   *
+   * @throws the error of the system, such as EADDRINUSE
+   */
+  listen(at: ListenAddress): Promise<BoundAddress>;
+  /**
+   * Stops accepting, tells clients to go elsewhere (GOAWAY) and lets calls in flight end. What has not ended
+   * after `graceMs` fails with Unavailable. Resolves when all connections are gone.
+   */
+  drain(graceMs: number): Promise<void>;
+  /** Ends everything at once. Resolves when all connections are gone. */
+  close(): Promise<void>;
+}
+
+/** How long peers may take to receive the last statuses, once the grace time is over. */
+const FLUSH_MS = 500;
+
+/** Longest and shortest time between two looks at all connections. */
+const MAX_SWEEP_MS = 1000;
+const MIN_SWEEP_MS = 10;
+
+/**
+ * Makes a server. It does nothing until {@link RpcServer.listen} is called.
+ *
+ * The first bytes of a connection tell HTTP/2 from HTTP/1.1 (ALPN does with TLS). gRPC calls in binary
+ * go through our own framing, everything else through connect-node; both call the same implementations.
+ */
+export function createRpcServer(options: RpcServerOptions): RpcServer {
+  return new NodeRpcServer(options);
+}
+
+class NodeRpcServer implements RpcServer {
+  readonly #options: RpcServerOptions;
+  readonly #limits: RpcServerLimits;
+  readonly #table: MethodTable;
+  readonly #shutdown = new AbortController();
+  readonly #http: HttpSurface;
+  readonly #http1: Http1Server;
+  readonly #http2: Http2Server;
+  /** Turns streams into requests for the surfaces that want those. Does not listen. */
+  readonly #compat: Http2Server;
+  readonly #listeners: Listener[] = [];
+  /** All sockets, those in a TLS handshake too. */
+  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Set<Connection>();
+  readonly #bySocket = new WeakMap<object, Connection>();
+  #calls = 0;
+  #sweep: NodeJS.Timeout | undefined;
+  #closing = false;
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    this.#limits = resolveLimits(options.limits);
+    const interceptors = options.interceptors ?? [];
+    this.#table = collectMethods(options.routes, interceptors);
+    this.#http = createHttpSurface({
+      table: this.#table,
+      interceptors,
+      limits: this.#limits,
+      shutdownSignal: this.#shutdown.signal,
+      authorize: options.authorize,
+      fallback: options.fallback,
+      observer: options.observer,
+    });
+    this.#http1 = this.#createHttp1();
+    this.#http2 = this.#createHttp2();
+    this.#compat = createHttp2Server((request, response) => {
+      this.#onRequest(request, response, request.stream.session);
+    });
+  }
+
+  get addresses(): readonly BoundAddress[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  get callCount(): number {
+    return this.#calls;
+  }
+
+  async listen(at: ListenAddress): Promise<BoundAddress> {
+    if (this.#closing) {
+      throw new Error("Cannot listen: the server is closing");
+    }
+    const listener = await openListener(at, {
+      tls: this.#options.tls,
+      limits: this.#limits,
+      admit: (socket) => this.#admit(socket),
+      accept: (socket, peer) => this.#accept(socket, peer),
+    });
+    this.#listeners.push(listener);
+    this.#startSweep();
+    return listener.address;
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    this.#stopAccepting();
+    for (const connection of this.#connections) {
+      connection.goAway("shutdown");
+    }
+    if (!(await this.#emptyWithin(graceMs))) {
+      this.#cutCalls();
+      await this.#emptyWithin(FLUSH_MS);
+    }
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    this.#stopAccepting();
+    this.#shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
+    for (const connection of this.#connections) {
+      connection.destroy("shutdown");
+    }
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
+    await this.#emptyWithin(Number.POSITIVE_INFINITY);
+    clearInterval(this.#sweep);
+    this.#http1.close();
+  }
+
+  #createHttp1(): Http1Server {
+    const server = createHttp1Server({
+      headersTimeout: this.#limits.headerTimeoutMs,
+      // Bodies may take long; a body that stops coming is cut by the stall timeout.
+      requestTimeout: 0,
+      keepAliveTimeout: this.#limits.idleTimeoutMs,
+      maxHeaderSize: this.#limits.maxHeaderBytes,
+      connectionsCheckingInterval: this.#sweepMs(),
+    });
+    server.on("request", (request, response) => {
+      if (this.#closing) {
+        response.shouldKeepAlive = false;
+      }
+      this.#onRequest(request, response, request.socket);
+    });
+    server.setTimeout(this.#limits.stallTimeoutMs, (socket) => {
+      if (this.#bySocket.get(socket)?.waitsForClient ?? true) {
+        socket.destroy();
+      } else {
+        socket.setTimeout(this.#limits.stallTimeoutMs);
+      }
+    });
+    // Node starts its watch over header timeouts when a server listens; this one is given its connections.
+    server.emit("listening");
+    return server;
+  }
+
+  #createHttp2(): Http2Server {
+    const server = createHttp2Server({
+      maxSessionMemory: MAX_SESSION_MEMORY_MB,
+      settings: {
+        initialWindowSize: STREAM_WINDOW,
+        maxConcurrentStreams: this.#limits.maxStreamsPerConnection,
+        maxHeaderListSize: this.#limits.maxHeaderBytes,
+        enablePush: false,
+      },
+    });
+    server.on("sessionError", () => {});
+    return server;
+  }
+
+  #admit(socket: Socket): boolean {
+    if (this.#closing || this.#sockets.size >= this.#limits.maxConnections) {
+      this.#options.observer?.onRefusedConnection?.();
+      return false;
+    }
+    this.#sockets.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#checkEmpty();
+    });
+    return true;
+  }
+
+  #accept(socket: Socket, peer: Peer): (version: HttpVersion) => void {
+    const onEnd = this.#options.observer?.onConnection?.(peer);
+    const connection = new Connection(socket, peer, this.#limits, (reason) => {
+      this.#connections.delete(connection);
+      onEnd?.(reason);
+      this.#checkEmpty();
+    });
+    this.#connections.add(connection);
+    return (version) => {
+      if (version === "h1") {
+        connection.setHttp1();
+        this.#bySocket.set(socket, connection);
+        this.#http1.emit("connection", socket);
+      } else {
+        this.#http2.once("session", (session) => this.#onSession(session, connection));
+        this.#http2.emit("connection", socket);
+      }
+      if (this.#closing) {
+        connection.goAway("shutdown");
+      }
+    };
+  }
+
+  #onSession(session: ServerHttp2Session, connection: Connection): void {
+    this.#bySocket.set(session, connection);
+    connection.setSession(session);
+    session.on("stream", (stream, headers, flags, rawHeaders?: unknown) => {
+      connection.watchStream(stream);
+      if (isGrpc(headers)) {
+        this.#onCall(stream, headers, connection);
+      } else {
+        this.#compat.emit("stream", stream, headers, flags, rawHeaders);
+      }
+    });
+  }
+
+  #onCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection): void {
+    const head = grpcHead(headers, connection.peer);
+    const onEnd = this.#options.observer?.onRequest?.(head);
+    const refuse = (reason: unknown): void => {
+      const error = toStatus(reason);
+      if (!stream.destroyed && !stream.closed) {
+        respondStatus(stream, error);
+        // The body was not asked for and must not fill the window of the connection.
+        stream.resume();
+      }
+      onEnd?.({ ...REFUSED, code: error.code, error: reason });
+    };
+    const entry = this.#table.methods.get(head.path);
+    const start = (): void => {
+      if (entry === undefined) {
+        refuse(new ConnectError(`there is no method ${head.path}`, Code.Unimplemented));
+      } else {
+        this.#startCall(stream, headers, entry, connection, onEnd, refuse);
+      }
+    };
+    const { authorize } = this.#options;
+    if (authorize === undefined) {
+      start();
+      return;
+    }
+    try {
+      const pending = authorize(head);
+      if (pending === undefined) {
+        start();
+      } else {
+        pending.then(start, refuse);
+      }
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  #startCall(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    entry: MethodEntry,
+    connection: Connection,
+    onEnd: ReturnType<NonNullable<RpcObserver["onRequest"]>>,
+    refuse: (reason: unknown) => void,
+  ): void {
+    if (stream.destroyed || stream.closed) {
+      onEnd?.({ ...REFUSED, code: Code.Canceled, error: undefined });
+      return;
+    }
+    if (this.#calls >= this.#limits.maxCalls) {
+      refuse(new ConnectError("the server has too many calls", Code.ResourceExhausted));
+      return;
+    }
+    const call = new ServerCall(stream, headers, entry, {
+      limits: this.#limits,
+      onEnd: onEnd && ((end) => onEnd({ ...end, httpStatus: 200 })),
+    });
+    this.#calls++;
+    stream.on("close", () => {
+      this.#calls--;
+    });
+    connection.addCall(call, stream);
+    call.start();
+  }
+
+  #onRequest(request: HttpRequest, response: HttpResponse, on: object | undefined): void {
+    const connection = on && this.#bySocket.get(on);
+    if (connection === undefined) {
+      // The session is gone already.
+      response.destroy();
+      return;
+    }
+    connection.addExchange({ request, response });
+    if ("stream" in response) {
+      cutWhenStalled(request, response, this.#limits.stallTimeoutMs);
+    }
+    this.#http(request, response, connection.peer);
+  }
+
+  #stopAccepting(): void {
+    this.#closing = true;
+    for (const listener of this.#listeners.splice(0)) {
+      listener.close();
+    }
+  }
+
+  #cutCalls(): void {
+    const error = new ConnectError("the server is shutting down", Code.Unavailable);
+    this.#shutdown.abort(error);
+    for (const connection of this.#connections) {
+      for (const call of [...connection.calls]) {
+        call.cut(error);
+      }
+    }
+  }
+
+  #startSweep(): void {
+    this.#sweep ??= setInterval(() => {
+      const now = performance.now();
+      for (const connection of this.#connections) {
+        connection.check(now);
+      }
+    }, this.#sweepMs()).unref();
+  }
+
+  /** Often enough to keep the shortest timeout within a quarter. */
+  #sweepMs(): number {
+    const { headerTimeoutMs, idleTimeoutMs, stallTimeoutMs } = this.#limits;
+    const { keepaliveIntervalMs, keepaliveTimeoutMs } = this.#limits;
+    const shortest = Math.min(
+      headerTimeoutMs,
+      idleTimeoutMs,
+      stallTimeoutMs,
+      keepaliveIntervalMs,
+      keepaliveTimeoutMs,
+    );
+    return Math.max(MIN_SWEEP_MS, Math.min(MAX_SWEEP_MS, Math.ceil(shortest / 4)));
+  }
+
+  /** Resolves with true when no connection is left, with false when there is one after `ms`. */
+  #emptyWithin(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = Number.isFinite(ms) ? setTimeout(() => resolve(false), ms) : undefined;
+      this.#whenEmpty.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+      this.#checkEmpty();
+    });
+  }
+
+  #checkEmpty(): void {
+    if (this.#sockets.size === 0 && this.#connections.size === 0) {
+      for (const resolve of this.#whenEmpty.splice(0)) {
+        resolve();
+      }
+    }
+  }
+}
+
+/** The end of a call that did not begin. */
+const REFUSED = { httpStatus: 200, durationMs: 0, bytesIn: 0, bytesOut: 0 } as const;
+
+/** Whether a request is for our framing: gRPC with messages in protobuf. */
+function isGrpc(headers: IncomingHttpHeaders): boolean {
+  const type = headers["content-type"];
+  return (
+    (type === "application/grpc" || type === "application/grpc+proto") &&
+    headers[":method"] === "POST"
+  );
+}
+
+function grpcHead(headers: IncomingHttpHeaders, peer: Peer): RequestHead {
+  const path = headers[":path"] ?? "";
+  return { surface: "grpc", method: "POST", path, headers, peer };
+}
+
+/** Ends a request over HTTP/2 whose client neither sends what is missing nor takes what is there. */
+function cutWhenStalled(request: HttpRequest, response: HttpResponse, ms: number): void {
+  response.setTimeout(ms, () => {
+    const isWaiting = !request.complete || response.writableLength > 0;
+    if (isWaiting) {
+      response.destroy();
+    } else {
+      cutWhenStalled(request, response, ms);
+    }
+  });
+}
