@@ -31,11 +31,6 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     summary: "Ask for a token of this file: NAME SCOPE TOKEN on each line",
   },
   list: { kind: "switch", summary: "Answer PathInfoService.List" },
-  "directory-size-rule": {
-    kind: "text",
-    value: "RULE",
-    summary: "How directories that the daemon makes count their size: documented or doubled",
-  },
   metrics: { kind: "switch", summary: "Serve /metrics" },
   "shutdown-grace": {
     kind: "time",

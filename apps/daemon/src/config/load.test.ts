@@ -135,8 +135,8 @@ describe("loadSettings()", () => {
     ],
     [
       "choices",
-      { file: 'directory-size-rule = "doubled"\n[log]\nlevel = "off"\nformat = "json"' },
-      { "directory-size-rule": "doubled", "log.level": "off", "log.format": "json" },
+      { file: '[log]\nlevel = "off"\nformat = "json"' },
+      { "log.level": "off", "log.format": "json" },
     ],
     [
       "TLS and tokens on any address",

@@ -10,7 +10,6 @@ listen = [ "127.0.0.1:8000" ] # default
 insecure = false # default
 # tokens is not set
 list = true # default
-directory-size-rule = "documented" # default
 metrics = true # default
 shutdown-grace = "30s" # default
 

@@ -1,4 +1,4 @@
-import { formatListenAddress, isLoopback, type ListenAddress } from "./listen-address.js";
+import { formatListenAddress, isLoopback } from "./listen-address.js";
 import type { SettingKey, Settings } from "./settings.js";
 
 /**
@@ -47,12 +47,12 @@ function isAuthenticated(settings: Settings): boolean {
   return settings.tokens !== undefined || settings["tls.client-ca"] !== undefined;
 }
 
-/** The addresses that insecure settings open to everyone, for a warning. */
-export function exposedAddresses(settings: Settings): readonly ListenAddress[] {
+/** What `insecure` settings open to everyone who can reach the addresses, to be told at each start. */
+export function exposureWarnings(settings: Settings): readonly string[] {
   const strict = { ...settings, insecure: false };
-  return settings.listen.filter(
-    (address) =>
-      !isLoopback(address.host) &&
-      brokenByExposure(strict, formatListenAddress(address)) !== undefined,
-  );
+  return settings.listen.flatMap((address) => {
+    const text = formatListenAddress(address);
+    const isOpen = !isLoopback(address.host) && brokenByExposure(strict, text) !== undefined;
+    return isOpen ? [`other machines can reach ${text} without TLS or without authentication`] : [];
+  });
 }

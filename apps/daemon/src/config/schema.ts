@@ -26,7 +26,6 @@ export const layerSchema: z.ZodType<SettingsLayer> = z.strictObject({
   insecure: boolean().optional(),
   tokens: path().optional(),
   list: boolean().optional(),
-  "directory-size-rule": choice(["documented", "doubled"]).optional(),
   metrics: boolean().optional(),
   "shutdown-grace": time(0, HOUR).optional(),
   "tls.cert": path().optional(),

@@ -1,4 +1,3 @@
-import type { DirectorySizeRule } from "@tvix/castore";
 import type { ListenAddress } from "./listen-address.js";
 
 /** How much the daemon writes about what it does; "off" writes nothing but the line that says it is ready. */
@@ -18,7 +17,6 @@ export interface Settings {
   readonly insecure: boolean;
   readonly tokens: string | undefined;
   readonly list: boolean;
-  readonly "directory-size-rule": DirectorySizeRule;
   readonly metrics: boolean;
   readonly "shutdown-grace": number;
   readonly "tls.cert": string | undefined;
@@ -44,7 +42,6 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   insecure: false,
   tokens: undefined,
   list: true,
-  "directory-size-rule": "documented",
   metrics: true,
   "shutdown-grace": 30_000,
   "tls.cert": undefined,

@@ -66,11 +66,13 @@ describe("Metrics", () => {
     const ended = metrics.connectionOpened("tcp");
     metrics.connectionOpened("tcp");
     ended("idle");
+    metrics.connectionRefused();
     expect(await lines()).toEqual(
       expect.arrayContaining([
         'tvix_connections_total{transport="tcp"} 2',
         'tvix_connections{transport="tcp"} 1',
         'tvix_connections_ended_total{reason="idle"} 1',
+        "tvix_connections_refused_total 1",
       ]),
     );
   });

@@ -38,6 +38,7 @@ export class Metrics {
   readonly #accepted: Counter<"transport">;
   readonly #open: Gauge<"transport">;
   readonly #ended: Counter<"reason">;
+  readonly #refused: Counter;
 
   constructor({ methods, storeCounters, version }: MetricsOptions) {
     const registers = [this.#registry];
@@ -92,6 +93,11 @@ export class Metrics {
       labelNames: ["reason"],
       registers,
     });
+    this.#refused = new Counter({
+      name: "tvix_connections_refused_total",
+      help: "Connections that were closed at once because there were too many",
+      registers,
+    });
     this.#addStoreCounters(storeCounters);
     const info = new Gauge({
       name: "tvix_build_info",
@@ -120,6 +126,11 @@ export class Metrics {
       this.#open.dec({ transport });
       this.#ended.inc({ reason });
     };
+  }
+
+  /** Takes note of a connection that there was no room for. */
+  connectionRefused(): void {
+    this.#refused.inc();
   }
 
   callBegan(path: string): void {

@@ -2,9 +2,13 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { Life } from "../life/life.js";
+import { createLogger } from "../log/create-logger.js";
 import { type HttpRoutesOptions, httpRoutes } from "./http-routes.js";
 
+const LOG = { level: "info", format: "text", fd: 2, isTerminal: false } as const;
+
 const servers: Server[] = [];
+const logged: string[] = [];
 
 afterEach(() => {
   for (const server of servers.splice(0)) {
@@ -14,8 +18,10 @@ afterEach(() => {
 });
 
 async function serve(options: Partial<HttpRoutesOptions> = {}): Promise<string> {
-  const handle = httpRoutes({ life: new Life(), metrics: undefined, ...options });
-  const server = createServer((request, response) => void handle(request, response));
+  const logger = await createLogger({ ...LOG, writeText: (line) => logged.push(line) });
+  const server = createServer(
+    httpRoutes({ life: new Life(), logger, metrics: undefined, ...options }),
+  );
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -54,6 +60,13 @@ describe("httpRoutes()", () => {
       expect(await get(`${await serve()}${path}`)).toBe("404 not found\n");
     },
   );
+
+  it("says that a page could not be made, and only the log says why", async () => {
+    const text = () => Promise.reject(new Error("out of numbers"));
+    const url = await serve({ metrics: { text, contentType: "text/plain" } });
+    expect(await get(`${url}/metrics`)).toBe("500 internal error\n");
+    expect(logged.at(-1)).toContain('a page could not be made error="out of numbers"');
+  });
 
   it("takes no other method, and reads what is sent along", async () => {
     const url = await serve();

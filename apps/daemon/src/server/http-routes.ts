@@ -1,14 +1,12 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { ServerResponse } from "node:http";
+import type { HttpFallback, HttpRequest, HttpResponse } from "@tvix/grpc";
 import type { Life } from "../life/life.js";
-
-/** A request that is not a call, over HTTP/1.1 or HTTP/2. */
-export type PlainRequest = IncomingMessage | Http2ServerRequest;
-export type PlainResponse = ServerResponse | Http2ServerResponse;
+import { errorText, type Logger } from "../log/logger.js";
 
 /** What a page needs of the daemon. */
 export interface HttpRoutesOptions {
   readonly life: Life;
+  readonly logger: Logger;
   /** Text for Prometheus; `undefined` when that is off. */
   readonly metrics: { text(): Promise<string>; readonly contentType: string } | undefined;
 }
@@ -23,18 +21,22 @@ interface Page {
 const NOT_FOUND: Page = { status: 404, text: "not found\n" };
 
 /** Serves everything that is not a call: health, readiness, metrics; the rest is not found. */
-export function httpRoutes(
-  options: HttpRoutesOptions,
-): (request: PlainRequest, response: PlainResponse) => Promise<void> {
-  return async (request, response) => {
-    const page = await pageFor(request, options);
+export function httpRoutes(options: HttpRoutesOptions): HttpFallback {
+  return (request, response) => {
     // Nobody reads a body that was sent along: taking it in lets the connection go on.
     request.resume();
-    send(response, page, request.method === "HEAD");
+    const isHead = request.method === "HEAD";
+    pageFor(request, options).then(
+      (page) => send(response, page, isHead),
+      (error: unknown) => {
+        options.logger.error("a page could not be made", { error: errorText(error) });
+        send(response, { status: 500, text: "internal error\n" }, isHead);
+      },
+    );
   };
 }
 
-async function pageFor(request: PlainRequest, options: HttpRoutesOptions): Promise<Page> {
+async function pageFor(request: HttpRequest, options: HttpRoutesOptions): Promise<Page> {
   const path = (request.url ?? "").replace(/[?#].*$/s, "");
   const page = PAGES.get(path);
   if (page === undefined) return NOT_FOUND;
@@ -61,7 +63,7 @@ async function metricsPage(metrics: HttpRoutesOptions["metrics"]): Promise<Page>
   return { status: 200, text: await metrics.text(), contentType: metrics.contentType };
 }
 
-function send(response: PlainResponse, page: Page, isHead: boolean): void {
+function send(response: HttpResponse, page: Page, isHead: boolean): void {
   const { status, text, contentType = "text/plain; charset=utf-8", allow } = page;
   const headers = {
     "content-type": contentType,

@@ -35,6 +35,10 @@ export function createObserver({ logger, metrics, tracing }: ObserverOptions): R
         log(levelOfConnectionEnd(reason), "connection ended", { peer: peerText(peer), reason });
       };
     },
+    onRefusedConnection: () => {
+      metrics?.connectionRefused();
+      log("warn", "connection refused: there are too many", {});
+    },
     onRequest: (head) => {
       if (head.surface === "http") return (end) => logPage(logger, head, end);
       metrics?.callBegan(head.path);

@@ -1,0 +1,176 @@
+import type { LocalStore } from "@tvix/castore/local";
+import type { RpcServer } from "@tvix/grpc";
+import { Gatekeeper } from "./auth/gatekeeper.js";
+import { knownMethods } from "./auth/method-scopes.js";
+import { readTokenFile } from "./auth/token-file.js";
+import type { LoadedSettings } from "./config/load.js";
+import { exposureWarnings } from "./config/rules.js";
+import type { Settings } from "./config/settings.js";
+import { Closers } from "./life/closers.js";
+import { Life } from "./life/life.js";
+import { untilAborted } from "./life/until-aborted.js";
+import { createLogger } from "./log/create-logger.js";
+import { errorText, type Logger } from "./log/logger.js";
+import type { Metrics } from "./metrics/metrics.js";
+import { createServer } from "./server/create-server.js";
+import { listenEverywhere } from "./server/listen.js";
+import { readTlsFiles } from "./server/tls-files.js";
+import { openStore } from "./store/open-store.js";
+import { passedSockets } from "./systemd/activation.js";
+import { followLife } from "./systemd/follow-life.js";
+import { createNotifier } from "./systemd/notifier.js";
+import { startTracing } from "./tracing/tracing.js";
+
+/** The world outside, as far as the daemon may touch it. */
+export interface DaemonHost {
+  /** Variables of systemd and OpenTelemetry; those of systemd are taken out. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly pid: number;
+  readonly version: string;
+  /** What is told to others who want to write to the store. */
+  readonly purpose: string;
+  /** Whether standard error, where the log goes, is a terminal. */
+  readonly isTerminal: boolean;
+  /** Writes a line of text to standard error. */
+  readonly writeText: (line: string) => void;
+  /** Aborted when the daemon shall end. */
+  readonly signal: AbortSignal;
+  /** Calls `listener` each time files shall be read again, until the returned function is called. */
+  readonly onReload: (listener: () => void) => () => void;
+}
+
+/**
+ * Serves the store of a data directory until `host.signal` is aborted, then lets calls end and closes
+ * the store.
+ *
+ * @throws {@link ConfigError} for files that cannot be used, {@link StoreInUseError}, and whatever keeps the
+ * store from being opened or an address from being listened on
+ */
+export async function runDaemon(loaded: LoadedSettings, host: DaemonHost): Promise<void> {
+  const closers = new Closers();
+  try {
+    const daemon = await start(loaded, host, closers);
+    await untilAborted(host.signal);
+    await stop(daemon, loaded.settings);
+  } finally {
+    await closers.closeAll();
+  }
+}
+
+/** What is needed to stop. */
+interface Daemon {
+  readonly life: Life;
+  readonly logger: Logger;
+  readonly server: RpcServer;
+  removeSocket(): Promise<void>;
+}
+
+async function start(
+  { settings, warnings }: LoadedSettings,
+  host: DaemonHost,
+  closers: Closers,
+): Promise<Daemon> {
+  const { env, pid, purpose, version, signal } = host;
+  const logger = await openLog(settings, host);
+  for (const warning of [...warnings, ...exposureWarnings(settings)]) logger.warn(warning);
+  const life = new Life();
+  // Both take their variables out of the environment, before any other program is started.
+  const passed = passedSockets(env, pid);
+  const watch = followLife(createNotifier(env, pid), life);
+  closers.add(() => watch.stop());
+
+  const tls = readTlsFiles(settings);
+  const gatekeeper = new Gatekeeper(readTokens(settings, logger));
+  const local = await openStore(settings["data-dir"], purpose, logger);
+  closers.add(() => local.close());
+  signal.throwIfAborted();
+
+  const metrics = settings.metrics ? await openMetrics(local, version) : undefined;
+  const tracing = await startTracing(env, version);
+  closers.add(() => closeTracing(tracing, logger));
+  const server = createServer({
+    settings,
+    tls,
+    local,
+    life,
+    logger,
+    gatekeeper,
+    metrics,
+    tracing,
+  });
+  closers.add(() => server.close());
+  const listening = await listenEverywhere(server, settings, passed);
+  closers.add(() => listening.removeSocket());
+  signal.throwIfAborted();
+
+  closers.add(host.onReload(() => reload({ settings, logger, life, gatekeeper })));
+  life.become("ready");
+  logger.always("ready", { addresses: listening.addresses, dataDirectory: settings["data-dir"] });
+  return { life, logger, server, removeSocket: listening.removeSocket };
+}
+
+/** Lets calls end. The rest is closed by the closers. */
+async function stop({ life, logger, server, removeSocket }: Daemon, settings: Settings) {
+  const { connectionCount, callCount } = server;
+  logger.info("stopping", { calls: callCount, connections: connectionCount });
+  life.become("draining");
+  // Whoever looks for a daemon now must not find one that is about to end.
+  await removeSocket();
+  await server.drain(settings["shutdown-grace"]);
+  life.become("stopped");
+  logger.info("stopped");
+}
+
+async function openLog(settings: Settings, host: DaemonHost): Promise<Logger> {
+  return await createLogger({
+    level: settings["log.level"],
+    format: settings["log.format"],
+    fd: 2,
+    isTerminal: host.isTerminal,
+    writeText: host.writeText,
+  });
+}
+
+async function openMetrics(local: LocalStore, version: string): Promise<Metrics> {
+  const { Metrics } = await import("./metrics/metrics.js");
+  return new Metrics({ methods: knownMethods(), storeCounters: () => local.counters, version });
+}
+
+async function closeTracing(
+  tracing: { close(): Promise<void> } | undefined,
+  logger: Logger,
+): Promise<void> {
+  try {
+    await tracing?.close();
+  } catch (error) {
+    // A collector that is away is no reason to fail: the store is sound.
+    logger.warn("the last traces could not be sent", { reason: errorText(error) });
+  }
+}
+
+function readTokens(settings: Settings, logger: Logger) {
+  if (settings.tokens === undefined) return undefined;
+  const { tokens, warnings } = readTokenFile(settings.tokens);
+  for (const warning of warnings) logger.warn(warning);
+  return tokens;
+}
+
+/** Reads the token file again. One that is broken changes nothing: those who could come still can. */
+function reload(parts: {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly life: Life;
+  readonly gatekeeper: Gatekeeper;
+}): void {
+  const { settings, logger, life, gatekeeper } = parts;
+  if (life.state !== "ready") return;
+  life.become("reloading");
+  try {
+    const tokens = readTokens(settings, logger);
+    if (tokens !== undefined) gatekeeper.replaceTokens(tokens);
+    logger.info("reloaded", { tokens: tokens?.size ?? 0 });
+  } catch (error) {
+    logger.error("not reloaded, the tokens are as they were", { reason: errorText(error) });
+  }
+  life.become("ready");
+}

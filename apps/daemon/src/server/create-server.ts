@@ -1,0 +1,53 @@
+import type { LocalStore } from "@tvix/castore/local";
+import { createRpcServer, type RpcServer, type ServerTls } from "@tvix/grpc";
+import type { Gatekeeper } from "../auth/gatekeeper.js";
+import type { Settings } from "../config/settings.js";
+import type { Life } from "../life/life.js";
+import type { Logger } from "../log/logger.js";
+import type { Metrics } from "../metrics/metrics.js";
+import type { Tracing } from "../tracing/tracing.js";
+import { authorizeBy } from "./authorize.js";
+import { httpRoutes } from "./http-routes.js";
+import { createObserver } from "./observer.js";
+import { registerProbes } from "./probes.js";
+import { registerStoreServices } from "./store-services.js";
+
+/** What the server is put together from. */
+export interface ServerParts {
+  readonly settings: Settings;
+  readonly tls: ServerTls | undefined;
+  readonly local: LocalStore;
+  readonly life: Life;
+  readonly logger: Logger;
+  readonly gatekeeper: Gatekeeper;
+  readonly metrics: Metrics | undefined;
+  readonly tracing: Tracing | undefined;
+}
+
+/** The server with all services. It does not listen yet. */
+export function createServer(parts: ServerParts): RpcServer {
+  const { settings, local, life, logger, metrics, tracing } = parts;
+  return createRpcServer({
+    routes: (router) => {
+      registerStoreServices(router, local, {
+        dataDirectory: settings["data-dir"],
+        list: settings.list,
+      });
+      registerProbes(router, life);
+    },
+    authorize: authorizeBy(parts.gatekeeper),
+    fallback: httpRoutes({ life, logger, metrics }),
+    observer: createObserver({ logger, metrics, tracing }),
+    tls: parts.tls,
+    limits: {
+      maxConnections: settings["limit.connections"],
+      maxStreamsPerConnection: settings["limit.streams"],
+      maxCalls: settings["limit.calls"],
+      maxReceiveBytes: settings["limit.message-in"],
+      maxSendBytes: settings["limit.message-out"],
+      headerTimeoutMs: settings["limit.header-timeout"],
+      idleTimeoutMs: settings["limit.idle-timeout"],
+      stallTimeoutMs: settings["limit.stall-timeout"],
+    },
+  });
+}
