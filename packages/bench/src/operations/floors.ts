@@ -4,7 +4,7 @@ import type { Trees } from "../trees/make-trees.js";
 import { cleanEnvironment, versionOf } from "./tool.js";
 
 /** Programs that only read a tree: what no way to store it can be much faster than. */
-export type FloorId = "nix-hash" | "tar";
+type FloorId = "nix-hash" | "tar";
 
 interface Floor {
   readonly id: FloorId;

@@ -1,9 +1,9 @@
 import {
   B3Digest,
+  blake3,
   Directory,
   type DirectoryEntry,
   decodeDirectory,
-  directoryDigest,
   encodeDirectory,
   fileNode,
   PathComponent,
@@ -31,7 +31,9 @@ export function* directoryFigures(): Generator<Figure, void, undefined> {
       column: "decode and validate",
       value: rate(() => decodeDirectory(encoded)),
     };
-    yield { group, row, column: "encode and hash", value: rate(() => directoryDigest(directory)) };
+    // A Directory keeps its digest once it has been asked for.
+    const hash = rate(() => blake3(encodeDirectory(directory)));
+    yield { group, row, column: "encode and hash", value: hash };
   }
 }
 
