@@ -16,6 +16,7 @@ export type {
   ChunkMeta,
 } from "./blobservice/blob-service.js";
 export { type ResolvedRange, resolveRange } from "./blobservice/byte-range.js";
+export { type ChunkedBlobUpload, canPutChunked } from "./blobservice/chunked-blob-upload.js";
 export { MemoryBlobService } from "./blobservice/memory.js";
 export { putBytes } from "./blobservice/put-bytes.js";
 export { type ReadBlobOptions, readBlob } from "./blobservice/read-blob.js";

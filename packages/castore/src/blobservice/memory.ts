@@ -3,6 +3,7 @@ import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
 import type { BlobReader, BlobService, ByteRange, CallOptions, ChunkMeta } from "./blob-service.js";
 import { resolveRange } from "./byte-range.js";
+import { type ChunkedBlobUpload, joinChunks } from "./chunked-blob-upload.js";
 import { readSource } from "./read-source.js";
 
 /** Pieces in which a blob is given out, so that no consumer can rely on getting it whole. */
@@ -12,7 +13,7 @@ const PIECE_LENGTH = 256 * 1024;
  * Keeps blobs in memory, whole, as long as it lives. For tests and for small, short-lived data:
  * nothing is ever dropped.
  */
-export class MemoryBlobService implements BlobService {
+export class MemoryBlobService implements BlobService, ChunkedBlobUpload {
   readonly #blobs = new Map<string, Uint8Array>();
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
@@ -43,6 +44,14 @@ export class MemoryBlobService implements BlobService {
   async putMany(blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
     options.signal?.throwIfAborted();
     return blobs.map((blob) => this.#store(copyBytes(blob)));
+  }
+
+  async putChunked(
+    digest: B3Digest,
+    chunks: readonly ChunkMeta[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.put(joinChunks(this, digest, chunks, options), options);
   }
 
   async chunks(

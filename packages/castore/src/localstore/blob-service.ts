@@ -6,6 +6,7 @@ import type {
   ChunkMeta,
 } from "../blobservice/blob-service.js";
 import { resolveRange } from "../blobservice/byte-range.js";
+import type { ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
 import { copyBytes } from "../bytes.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
@@ -14,6 +15,7 @@ import { CastoreError } from "../errors.js";
 import { BlobUpload } from "./blob-upload.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { ChunkedReader } from "./chunked-reader.js";
+import { putChunkList } from "./chunked-upload.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
 
@@ -21,7 +23,7 @@ import type { StoreCore } from "./store-core.js";
 const SINGLE_CHUNK_BYTES: number = chunkSizes().min;
 
 /** Blobs as records in packs: small ones whole, larger ones as content-defined chunks. */
-export class LocalBlobService implements BlobService {
+export class LocalBlobService implements BlobService, ChunkedBlobUpload {
   readonly #core: StoreCore;
 
   constructor(core: StoreCore) {
@@ -84,6 +86,14 @@ export class LocalBlobService implements BlobService {
           ? digests[nextSmall++]
           : large[nextLarge++]) as B3Digest,
     );
+  }
+
+  async putChunked(
+    digest: B3Digest,
+    chunks: readonly ChunkMeta[],
+    options: CallOptions = {},
+  ): Promise<void> {
+    await putChunkList(this.#core, this, digest, chunks, options);
   }
 
   async chunks(

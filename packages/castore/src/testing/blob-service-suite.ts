@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from "vitest";
 import type { BlobService } from "../blobservice/blob-service.js";
+import { blobChunkedTests } from "./blob-chunked-tests.js";
 import { blobPutTests } from "./blob-put-tests.js";
 import { blobReadTests } from "./blob-read-tests.js";
 
@@ -46,5 +47,6 @@ export function blobServiceSuite(
     const test = { service: () => harness.service, harness: () => harness, options };
     blobPutTests(test);
     blobReadTests(test);
+    blobChunkedTests(test);
   });
 }
