@@ -29,7 +29,8 @@ export default defineConfig({
   },
   // Compiled code and WebAssembly are found through their packages.
   plugins: [required],
-  external: ["@bokuweb/zstd-wasm"],
+  // What the daemon loads only when it is asked to stays in its packages too.
+  external: ["@bokuweb/zstd-wasm", "pino", "prom-client", /^@opentelemetry\//],
   output: {
     dir: "bundle",
     format: "esm",

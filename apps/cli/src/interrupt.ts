@@ -28,6 +28,10 @@ export function abortOnInterrupt(): AbortSignal {
   const controller = new AbortController();
   const handlers = SIGNALS.map((name) => {
     const handle = (): void => {
+      if (name === "SIGHUP" && hangupListeners.size > 0) {
+        for (const listener of hangupListeners) listener();
+        return;
+      }
       for (const [other, handler] of handlers) process.removeListener(other, handler);
       controller.abort(new InterruptedError(name));
     };
@@ -35,6 +39,19 @@ export function abortOnInterrupt(): AbortSignal {
     return [name, handle] as const;
   });
   return controller.signal;
+}
+
+const hangupListeners = new Set<() => void>();
+
+/**
+ * Has SIGHUP call `listener` rather than end the program, as a program without a terminal reads its files
+ * again then.
+ *
+ * @returns ends that
+ */
+export function onHangup(listener: () => void): () => void {
+  hangupListeners.add(listener);
+  return () => hangupListeners.delete(listener);
 }
 
 /**

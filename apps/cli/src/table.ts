@@ -50,6 +50,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/check.js")).checkCommand,
   },
   {
+    name: "daemon",
+    summary: "Serve the store by gRPC to this machine or others",
+    load: async () => (await import("./commands/daemon.js")).daemonCommand,
+  },
+  {
     name: "completion",
     summary: "Print a completion script for bash, zsh or fish",
     load: async () => (await import("./commands/completion.js")).completionCommand,

@@ -9,7 +9,7 @@ import type { Tracing } from "../tracing/tracing.js";
 import { authorizeBy } from "./authorize.js";
 import { httpRoutes } from "./http-routes.js";
 import { createObserver } from "./observer.js";
-import { registerProbes } from "./probes.js";
+import { registerWithProbes } from "./probes.js";
 import { registerStoreServices } from "./store-services.js";
 
 /** What the server is put together from. */
@@ -28,13 +28,13 @@ export interface ServerParts {
 export function createServer(parts: ServerParts): RpcServer {
   const { settings, local, life, logger, metrics, tracing } = parts;
   return createRpcServer({
-    routes: (router) => {
-      registerStoreServices(router, local, {
-        dataDirectory: settings["data-dir"],
-        list: settings.list,
-      });
-      registerProbes(router, life);
-    },
+    routes: (router) =>
+      registerWithProbes(router, life, (noting) =>
+        registerStoreServices(noting, local, {
+          dataDirectory: settings["data-dir"],
+          list: settings.list,
+        }),
+      ),
     authorize: authorizeBy(parts.gatekeeper),
     fallback: httpRoutes({ life, logger, metrics }),
     observer: createObserver({ logger, metrics, tracing }),

@@ -2,21 +2,38 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { HealthService, registerReflection } from "@tvix/grpc";
 import type { Life } from "../life/life.js";
 
-/**
- * Registers health and reflection for everything that `router` has so far, which must be all that is to
- * be seen.
- */
-export function registerProbes(router: ConnectRouter, life: Life): void {
-  const services = [...new Set(router.handlers.map(({ service }) => service))];
+type Service = Parameters<ConnectRouter["service"]>[0];
+
+/** Registers what `register` does, and health and reflection for all of it. */
+export function registerWithProbes(
+  router: ConnectRouter,
+  life: Life,
+  register: (router: ConnectRouter) => void,
+): void {
+  const services: Service[] = [];
+  const noting = notingRouter(router, services);
+  register(noting);
   const health = new HealthService();
-  const tell = (): void => {
-    // The empty name is the server as a whole.
-    for (const name of ["", ...services.map(({ typeName }) => typeName)]) {
-      health.set(name, life.isServing);
-    }
-  };
-  tell();
-  life.onChange(tell);
-  health.register(router);
+  for (const { typeName } of services) health.set(typeName, life.isServing);
+  health.setAll(life.isServing);
+  life.onChange(() => health.setAll(life.isServing));
+  health.register(noting);
   registerReflection(router, services);
+}
+
+/** Hands everything on to `router` and notes which services that were. */
+function notingRouter(router: ConnectRouter, services: Service[]): ConnectRouter {
+  const noting: ConnectRouter = {
+    handlers: router.handlers,
+    service: (service, ...rest) => {
+      services.push(service);
+      router.service(service, ...rest);
+      return noting;
+    },
+    rpc: (method, ...rest) => {
+      router.rpc(method, ...rest);
+      return noting;
+    },
+  };
+  return noting;
 }

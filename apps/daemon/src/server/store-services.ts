@@ -22,7 +22,7 @@ export function registerStoreServices(
   { dataDirectory, list }: StoreServicesOptions,
 ): void {
   const pathInfos = new LocalPathInfoService(local.pathInfoRecords, { roots: local });
-  const narCalculation = new RememberedNarCalculation(
+  const calculateNar = new RememberedNarCalculation(
     new RenderedNarCalculation(local),
     // Where imports of the command keep theirs: what one has computed the other knows.
     local.derived("nar"),
@@ -30,7 +30,7 @@ export function registerStoreServices(
   registerBlobService(router, local.blobs);
   registerDirectoryService(router, local.directories);
   registerBatchService(router, local);
-  registerPathInfoService(router, pathInfos, { narCalculation, list });
+  registerPathInfoService(router, pathInfos, { calculateNar, list });
   registerMaintenanceService(
     router,
     new LocalStoreMaintenance({ directory: dataDirectory, local, pathInfos }),

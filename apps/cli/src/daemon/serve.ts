@@ -1,0 +1,56 @@
+import {
+  ConfigError,
+  type LoadedSettings,
+  loadSettings,
+  printSettings,
+  runDaemon,
+} from "@tvix/daemon";
+import type { Options } from "../args/options.js";
+import { suggest } from "../args/suggest.js";
+import type { Host, Invocation } from "../command.js";
+import { dataDirectory } from "../data-dir.js";
+import { EXIT, UsageError } from "../exit.js";
+import { onHangup } from "../interrupt.js";
+import { version } from "../version.js";
+
+/** Runs the daemon until a signal ends it, or prints its settings. */
+export async function serve({ options, purpose }: Invocation, host: Host): Promise<number> {
+  if (options.value("store") !== undefined) {
+    throw new UsageError("the daemon serves a data directory: name it by --data-dir, not --store");
+  }
+  try {
+    const loaded = load(options, host);
+    if (options.has("print-config")) {
+      await host.stdout.line(printSettings(loaded).trimEnd());
+      return EXIT.ok;
+    }
+    await runDaemon(loaded, {
+      // Not a copy: variables that are meant for this process only are taken out of it.
+      env: process.env,
+      pid: process.pid,
+      version: version(),
+      purpose,
+      isTerminal: host.stderr.isTerminal,
+      writeText: (line) => host.stderr.line(line),
+      signal: host.signal,
+      onReload: onHangup,
+    });
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function load(options: Options, host: Host): LoadedSettings {
+  return loadSettings({
+    flag: (name) => {
+      const given = options.value(name) ?? (options.has(name) ? true : undefined);
+      return given === undefined && name === "log-level" && options.has("quiet") ? "error" : given;
+    },
+    env: host.env,
+    configFile: options.value("config"),
+    defaultDataDirectory: () => dataDirectory(undefined, host),
+    suggest,
+  });
+}
