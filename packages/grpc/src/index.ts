@@ -20,3 +20,5 @@ export type { HttpFallback, HttpRequest, HttpResponse } from "./server/http-surf
 export { DEFAULT_LIMITS, type RpcServerLimits } from "./server/limits.js";
 export type { BoundAddress, ListenAddress, ServerTls } from "./server/listener.js";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server/server.js";
+export { HealthService } from "./services/health.js";
+export { registerReflection } from "./services/reflection.js";
