@@ -12,14 +12,15 @@ import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { createBlake3 } from "../hasher/blake3.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
-import { BLOB_SIZE_HEADER, CONTENT_MESSAGE_BYTES, MAX_CHUNK_BYTES } from "../rpc/limits.js";
+import { BLOB_SIZE_HEADER, MAX_CHUNK_BYTES } from "../rpc/limits.js";
 import { answeredDigest, BatchClient } from "./batch-client.js";
 import { GrpcBlobReader, MAX_HELD_BYTES } from "./blob-reader.js";
-import { putInChunks, putMissing, putStream } from "./blob-upload.js";
+import { putInChunks, putMissing, putStream, type Uploader } from "./blob-upload.js";
 import { callUnary, isStatus, LinkedAbort, type UnaryAnswer } from "./call.js";
 import { mapLimited } from "./map-limited.js";
 import { readContents } from "./remote-reading.js";
-import { UploadHead } from "./upload-head.js";
+import { UploadCounter, type UploadCounters } from "./upload-counters.js";
+import { MAX_WHOLE_BYTES, UploadHead } from "./upload-head.js";
 
 /** Calls of one of ours that are under way at a time, to a server without batches. */
 const CALLS_IN_FLIGHT = 16;
@@ -34,10 +35,16 @@ const CALLS_IN_FLIGHT = 16;
 export class GrpcBlobService implements BlobService {
   readonly #transport: Transport;
   readonly #batch: BatchClient;
+  readonly #counter = new UploadCounter();
 
   constructor(transport: Transport) {
     this.#transport = transport;
     this.#batch = new BatchClient(transport);
+  }
+
+  /** What was uploaded so far to a server that has batches. */
+  get counters(): UploadCounters {
+    return this.#counter;
   }
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
@@ -78,7 +85,7 @@ export class GrpcBlobService implements BlobService {
       if (await head.takeAll(pieces)) return await this.#putSmall(head.bytes, options);
       const all = head.followedBy(pieces);
       return (await this.#batch.isSupported(options))
-        ? await putInChunks(this.#batch, all, options)
+        ? await putInChunks(this.#uploader(), all, options)
         : await putStream(this.#transport, all, options);
     } finally {
       reading.end();
@@ -90,8 +97,8 @@ export class GrpcBlobService implements BlobService {
     options.signal?.throwIfAborted();
     // Before anything is awaited: the caller may reuse its arrays once we have returned.
     const own = blobs.map(copyBytes);
-    const small = own.filter((blob) => blob.byteLength <= CONTENT_MESSAGE_BYTES);
-    const large = own.filter((blob) => blob.byteLength > CONTENT_MESSAGE_BYTES);
+    const small = own.filter((blob) => blob.byteLength <= MAX_WHOLE_BYTES);
+    const large = own.filter((blob) => blob.byteLength > MAX_WHOLE_BYTES);
     const smallDigests = await this.#putAll(small, options);
     const largeDigests = await mapLimited(
       large,
@@ -103,7 +110,7 @@ export class GrpcBlobService implements BlobService {
     let nextLarge = 0;
     return own.map(
       (blob) =>
-        (blob.byteLength <= CONTENT_MESSAGE_BYTES
+        (blob.byteLength <= MAX_WHOLE_BYTES
           ? smallDigests[nextSmall++]
           : largeDigests[nextLarge++]) as B3Digest,
     );
@@ -157,6 +164,10 @@ export class GrpcBlobService implements BlobService {
     }
   }
 
+  #uploader(): Uploader {
+    return { batch: this.#batch, counter: this.#counter };
+  }
+
   async #putSmall(blob: Uint8Array, options: CallOptions): Promise<B3Digest> {
     const [digest] = await this.#putAll([blob], options);
     return digest as B3Digest;
@@ -164,7 +175,7 @@ export class GrpcBlobService implements BlobService {
 
   async #putAll(blobs: readonly Uint8Array[], options: CallOptions): Promise<B3Digest[]> {
     if (blobs.length === 0) return [];
-    const digests = await putMissing(this.#batch, blobs, options);
+    const digests = await putMissing(this.#uploader(), blobs, options);
     if (digests !== undefined) return digests;
     const put = (blob: Uint8Array, call: CallOptions) =>
       putStream(this.#transport, readSource([blob], call.signal), call);

@@ -11,12 +11,19 @@ import { CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
 import { answeredDigest, type BatchClient } from "./batch-client.js";
 import { callClientStream, LinkedAbort } from "./call.js";
 import { mapLimited } from "./map-limited.js";
+import type { UploadCounter } from "./upload-counters.js";
 
 /** Batches of chunks (2 MiB each) of one upload that are on their way at a time. */
 const MAX_BATCHES_IN_FLIGHT = 4;
 
 /** Messages of `PutBlobs` that are on their way at a time, of one call of ours. */
 const MAX_MESSAGES_IN_FLIGHT = 4;
+
+/** What an upload in batches needs. */
+export interface Uploader {
+  readonly batch: BatchClient;
+  readonly counter: UploadCounter;
+}
 
 /** Stores what `pieces` yield with one `Put`. Closing them, and ending their waits, is for the caller. */
 export async function putStream(
@@ -48,20 +55,22 @@ class Contents {
     this.#pieces = pieces;
   }
 
+  /** The last message waits for the end of the pieces: without that, the blob has not been sent. */
   async *messages(): AsyncGenerator<{ data: Uint8Array }, void, undefined> {
     let data = new Uint8Array(CONTENT_MESSAGE_BYTES);
     let filled = 0;
     for await (const piece of this.#watched()) {
       for (let offset = 0; offset < piece.byteLength; ) {
+        if (filled === data.byteLength) {
+          this.hash.update(data);
+          yield { data };
+          data = new Uint8Array(CONTENT_MESSAGE_BYTES);
+          filled = 0;
+        }
         const part = piece.subarray(offset, offset + data.byteLength - filled);
         data.set(part, filled);
         filled += part.byteLength;
         offset += part.byteLength;
-        if (filled < data.byteLength) continue;
-        this.hash.update(data);
-        yield { data };
-        data = new Uint8Array(CONTENT_MESSAGE_BYTES);
-        filled = 0;
       }
     }
     if (filled === 0) return;
@@ -87,7 +96,7 @@ class Contents {
  * @throws {@link CastoreError} "UNAVAILABLE" when the server has batches no longer
  */
 export async function putInChunks(
-  batch: BatchClient,
+  uploader: Uploader,
   pieces: AsyncIterable<Uint8Array>,
   options: CallOptions,
 ): Promise<B3Digest> {
@@ -96,7 +105,7 @@ export async function putInChunks(
   const batches: Promise<ChunkMeta[]>[] = [];
   const call = new LinkedAbort(options.signal);
   const store = (chunks: ChunkBatch): void => {
-    const stored = putChunkBatch(batch, chunks, { signal: call.signal });
+    const stored = putChunkBatch(uploader, chunks, { signal: call.signal });
     stored.catch(() => {});
     batches.push(stored);
   };
@@ -109,7 +118,8 @@ export async function putInChunks(
     for (const chunks of chunker.finish()) store(chunks);
     const chunks = (await Promise.all(batches)).flat();
     const digest = hash.digest();
-    if ((await batch.putChunkedBlob(digest, chunks, options)) === undefined) throw noBatches();
+    if ((await uploader.batch.putChunkedBlob(digest, chunks, options)) === undefined)
+      throw noBatches();
     return digest;
   } finally {
     call.end();
@@ -118,7 +128,7 @@ export async function putInChunks(
 }
 
 async function putChunkBatch(
-  batch: BatchClient,
+  uploader: Uploader,
   { bytes, lengths }: ChunkBatch,
   options: CallOptions,
 ): Promise<ChunkMeta[]> {
@@ -127,7 +137,7 @@ async function putChunkBatch(
     end += size;
     return bytes.subarray(end - size, end);
   });
-  const digests = await putMissing(batch, contents, options);
+  const digests = await putMissing(uploader, contents, options);
   if (digests === undefined) throw noBatches();
   return digests.map((digest, i) => ({ digest, size: lengths[i] as number }));
 }
@@ -138,7 +148,7 @@ async function putChunkBatch(
  * @returns the digest of each; `undefined` when the server has no batches
  */
 export async function putMissing(
-  batch: BatchClient,
+  { batch, counter }: Uploader,
   contents: readonly Uint8Array[],
   options: CallOptions,
 ): Promise<B3Digest[] | undefined> {
@@ -150,7 +160,25 @@ export async function putMissing(
     options,
   );
   if (missing === undefined) return undefined;
-  const wanted = candidates.filter((_, i) => missing[i]);
+  const wanted = new Set(candidates.filter((_, i) => missing[i]));
+  contents.forEach((content, i) => {
+    counter.count((digests[i] as B3Digest).key, content.byteLength, wanted.has(i));
+  });
+  try {
+    return (await putAll(batch, contents, digests, [...wanted], options)) ? digests : undefined;
+  } finally {
+    for (const i of wanted) counter.arrived((digests[i] as B3Digest).key);
+  }
+}
+
+/** @returns whether the server takes batches */
+async function putAll(
+  batch: BatchClient,
+  contents: readonly Uint8Array[],
+  digests: readonly B3Digest[],
+  wanted: readonly number[],
+  options: CallOptions,
+): Promise<boolean> {
   const messages = groupBySize(wanted, (i) => (contents[i] as Uint8Array).byteLength);
   const stored = await mapLimited(
     messages,
@@ -167,7 +195,7 @@ export async function putMissing(
     },
     options,
   );
-  return stored.includes(undefined) ? undefined : digests;
+  return !stored.includes(undefined);
 }
 
 /** Bytes that each blob of a message counts for beside its content: tag and length. */

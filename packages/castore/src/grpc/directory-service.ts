@@ -1,5 +1,7 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, type Transport } from "@connectrpc/connect";
 import {
+  DirectorySchema,
   DirectoryService as DirectoryServiceDesc,
   type Directory as ProtoDirectory,
 } from "@tvix/protos/castore";
@@ -15,10 +17,12 @@ import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
 import { directoryFromMessage, directoryToMessage } from "../rpc/directory-message.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
+import { encodeDirectory } from "../wire/directory-codec.js";
 import { directoryDigest } from "../wire/directory-digest.js";
-import { answeredDigest } from "./batch-client.js";
+import { answeredDigest, BatchClient } from "./batch-client.js";
 import { callClientStream, callServerStream, isStatus, LinkedAbort } from "./call.js";
 import { childrenOf, leavesToRoot } from "./closure-order.js";
+import { UploadCounter, type UploadCounters } from "./upload-counters.js";
 
 /**
  * Most Directories of a closure that come a second time. Servers send each once, but may repeat them; one
@@ -26,15 +30,26 @@ import { childrenOf, leavesToRoot } from "./closure-order.js";
  */
 const MAX_REPETITIONS = 1_000_000;
 
+/** Directories that the server is asked about in one question. */
+const COUNTED_AT_ONCE = 512;
+
 /**
  * Directories of a server that speaks the protocol of tvix and snix. Nothing that it sends is believed:
  * Directories are held against their digests, closures must be complete.
  */
 export class GrpcDirectoryService implements DirectoryService {
   readonly #transport: Transport;
+  readonly #batch: BatchClient;
+  readonly #counter = new UploadCounter();
 
   constructor(transport: Transport) {
     this.#transport = transport;
+    this.#batch = new BatchClient(transport);
+  }
+
+  /** What was uploaded so far to a server that has batches. All of a closure is sent, known or not. */
+  get counters(): UploadCounters {
+    return this.#counter;
   }
 
   async get(digest: B3Digest, options: CallOptions = {}): Promise<Directory | undefined> {
@@ -88,7 +103,7 @@ export class GrpcDirectoryService implements DirectoryService {
     // Ended together with the upload: a source that hangs must not keep a failed one waiting.
     const reading = new LinkedAbort(options.signal);
     const source = abortable(directories, reading.signal);
-    const upload = new Upload(source);
+    const upload = new Upload(this.#counted(source, options));
     try {
       const { put } = DirectoryServiceDesc.method;
       const answer = await callClientStream(this.#transport, put, upload.messages(), options);
@@ -101,6 +116,35 @@ export class GrpcDirectoryService implements DirectoryService {
       // Perhaps nobody has asked it for anything: then it has to be begun to be closed.
       await source.next().catch(() => {});
     }
+  }
+
+  /** Passes Directories on, and asks before which of them the server lacks. */
+  async *#counted(
+    source: AsyncIterable<Directory>,
+    options: CallOptions,
+  ): AsyncGenerator<Directory, void, undefined> {
+    let window: Directory[] = [];
+    for await (const directory of source) {
+      window.push(directory);
+      if (window.length < COUNTED_AT_ONCE) continue;
+      await this.#count(window, options);
+      yield* window;
+      window = [];
+    }
+    await this.#count(window, options);
+    yield* window;
+  }
+
+  async #count(directories: readonly Directory[], options: CallOptions): Promise<void> {
+    const digests = directories.map((directory) => directoryDigest(directory));
+    const missing = await this.#batch.findMissingDirectories(digests, options);
+    if (missing === undefined) return;
+    directories.forEach((directory, i) => {
+      const { byteLength } = encodeDirectory(directory);
+      this.#counter.count((digests[i] as B3Digest).key, byteLength, missing[i] === true);
+    });
+    // Each is sent in order, once; only uploads at the same time could have the same on their way.
+    for (const digest of digests) this.#counter.arrived(digest.key);
   }
 
   async #addClosure(
@@ -145,6 +189,9 @@ export class GrpcDirectoryService implements DirectoryService {
   }
 }
 
+/** What no server accepts: an entry without a name. */
+const REFUSED: ProtoDirectory = create(DirectorySchema, { symlinks: [{}] });
+
 /** A closure on its way out: checked here, so that a refusal says which rule it breaks. */
 class Upload {
   readonly #validator = new LeavesToRootValidator();
@@ -158,7 +205,12 @@ class Upload {
   }
 
   async *messages(): AsyncGenerator<ProtoDirectory, void, undefined> {
-    for await (const directory of this.#checked()) yield directoryToMessage(directory);
+    try {
+      for await (const directory of this.#checked()) yield directoryToMessage(directory);
+    } finally {
+      // Clients in Node end a stream on their way to reset it, and what came so far may be a closure.
+      if (this.hasFailed) yield REFUSED;
+    }
   }
 
   async *#checked(): AsyncGenerator<Directory, void, undefined> {

@@ -13,3 +13,4 @@ export {
   type UnaryAnswer,
 } from "./call.js";
 export { GrpcDirectoryService } from "./directory-service.js";
+export type { UploadCounters } from "./upload-counters.js";

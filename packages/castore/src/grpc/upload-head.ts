@@ -1,6 +1,9 @@
-import { CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
+import { chunkSizes } from "../chunking/fastcdc.js";
 
-/** What is set aside at first; it doubles up to {@link CONTENT_MESSAGE_BYTES}. */
+/** Longest blob that is sent in one piece: what the store would not cut either. */
+export const MAX_WHOLE_BYTES: number = chunkSizes().min;
+
+/** What is set aside at first; it doubles up to {@link MAX_WHOLE_BYTES}. */
 const FIRST_BYTES = 16 * 1024;
 
 /** The start of a source, held until it is known whether more comes than is sent in one message. */
@@ -20,7 +23,7 @@ export class UploadHead {
     for (;;) {
       const { done, value: piece } = await pieces.next();
       if (done === true) return true;
-      if (this.#filled + piece.byteLength > CONTENT_MESSAGE_BYTES) {
+      if (this.#filled + piece.byteLength > MAX_WHOLE_BYTES) {
         this.#surplus = piece;
         return false;
       }
