@@ -3,9 +3,9 @@ import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
 import type { Node } from "../nodes/node.js";
 import type { IngestOptions, IngestProgress, IngestResult, IngestServices } from "./ingest.js";
-import { type RawPath, rawPathBytes, toRawPath } from "./raw-path.js";
+import { type RawPath, toRawPath } from "./raw-path.js";
 import { type LentBatch, readInThread } from "./read-in-thread.js";
-import { finishStatRecord } from "./stat-record.js";
+import { StatRecordTree } from "./stat-record-tree.js";
 import { scanUnchanged } from "./stat-scan.js";
 import { type AssembledDirectory, TreeAssembler } from "./tree-assembler.js";
 import { visitTreeEvents } from "./tree-events.js";
@@ -81,6 +81,7 @@ class Ingestion {
   #unacknowledged = 0;
   /** What failed first among all that is on its way. */
   #failure: { readonly error: unknown } | undefined;
+  readonly #recordTree: StatRecordTree;
   #records: { key: Uint8Array; value: Uint8Array }[] = [];
   #recordBytes = 0;
   #entries = 0;
@@ -92,6 +93,7 @@ class Ingestion {
     this.#root = root;
     this.#options = options;
     this.#assembler = new TreeAssembler(options.sizeRule ?? "documented");
+    this.#recordTree = new StatRecordTree(root, options);
   }
 
   get progress(): IngestProgress {
@@ -230,17 +232,12 @@ class Ingestion {
     if (this.#recordBytes > STAT_RECORD_BYTES) await this.#saveRecords();
   }
 
-  #remember({ directory, node, record, path }: AssembledDirectory): void {
-    if (this.#options.statCache === undefined || record.byteLength === 0) return;
-    const names = path.map((name) => `/${name.key}`).join("");
-    const key = rawPathBytes(this.#root === "/" && names !== "" ? names : this.#root + names);
-    const children = directory.entries.flatMap((entry) =>
-      entry.node.type === "directory" ? [entry.node.digest] : [],
-    );
-    const rule = this.#options.sizeRule ?? "documented";
-    const value = finishStatRecord(record, node, children, rule);
-    this.#records.push({ key, value });
-    this.#recordBytes += key.byteLength + value.byteLength;
+  #remember(assembled: AssembledDirectory): void {
+    if (this.#options.statCache === undefined) return;
+    for (const record of this.#recordTree.add(assembled)) {
+      this.#records.push(record);
+      this.#recordBytes += record.key.byteLength + record.value.byteLength;
+    }
   }
 
   async #saveRecords(): Promise<void> {

@@ -65,7 +65,14 @@ const records = fc
       }),
       { maxLength: 6 },
     ),
-    directories: fc.array(fc.record({ name: names, digest: digests() }), { maxLength: 4 }),
+    directories: fc.array(
+      fc.record({
+        name: names,
+        digest: digests(),
+        record: fc.option(fc.uint8Array({ minLength: 1, maxLength: 50 }), { nil: undefined }),
+      }),
+      { maxLength: 4 },
+    ),
   })
   .map((parts) => {
     const builder = new StatRecordBuilder(parts.stat, NOW_NS);
@@ -76,7 +83,7 @@ const records = fc
       if (leaf !== undefined) builder.add(leaf.name, leaf.kind, leaf.stat);
       if (directory !== undefined) builder.add(directory.name, EntryKind.DIRECTORY);
     }
-    const children = directories.map(({ digest }) => digest);
+    const children = directories.map(({ digest, record }) => ({ digest, record }));
     const bytes = finishStatRecord(builder.build(), parts.node, children, parts.rule);
     return { ...parts, bytes };
   });
@@ -97,8 +104,8 @@ describe("decodeStatRecord()", () => {
           const offset = leafStatOffset(record, leaf);
           expect(isSameStat(leaves[i]?.stat as BigIntStats, record.view, offset)).toBe(true);
         }
-        const found = record.directories.map(({ name, digest }) => {
-          return { name, digest: B3Digest.fromBytes(digest) };
+        const found = record.directories.map((entry) => {
+          return { ...entry, digest: B3Digest.fromBytes(entry.digest) };
         });
         expect(found).toEqual(directories);
       }),
@@ -126,7 +133,8 @@ describe("decodeStatRecord()", () => {
 
   it.each([
     ["version", 0, 1],
-    ["version", 0, 3],
+    ["version", 0, 2],
+    ["version", 0, 4],
     ["size rule", 1, 2],
   ])("takes no other %s", (_, at, value) => {
     for (const { bytes } of fc.sample(records, { seed: 8, numRuns: 10 })) {
@@ -150,14 +158,14 @@ describe("decodeStatRecord()", () => {
     // Damage of stats and names makes a record of something else, not of nothing.
     expect(taken).toBeGreaterThan(0);
     for (const bytes of fc.sample(fc.uint8Array({ maxLength: 400 }), { seed: 9, numRuns: 200 })) {
-      const claimed = Uint8Array.from([2, 0, ...bytes]);
+      const claimed = Uint8Array.from([3, 0, ...bytes]);
       expect(() => decodeStatRecord(claimed)).not.toThrow();
     }
   });
 
   it("is not misled by a count of more entries than there are bytes", () => {
     const bytes = new Uint8Array(2 + 32 + 8 + 44 + 4);
-    bytes[0] = 2;
+    bytes[0] = 3;
     bytes.fill(0xff, bytes.byteLength - 4);
     expect(decodeStatRecord(bytes)).toBeUndefined();
   });

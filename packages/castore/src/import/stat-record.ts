@@ -2,20 +2,24 @@
 //
 //   record  = version:u8 sizeRule:u8 digest[32] size:u64 stat count:u32 entry* child*
 //   entry   = length:u8 name[length] kind:u8 stat        stat only for files and links
-//   child   = digest[32]                   one for each entry that is a directory, in their order
+//   child   = digest[32] length:u32 record      one for each directory among the entries, in their order
 //   stat    = dev:u64 ino:u64 size:u64 mode:u32 mtimeNs:i64 ctimeNs:i64      44 bytes, little-endian
 //
 // `digest` and `size` are those of the castore node that the import gave, `child` those of nodes in
 // it: what a record says of a directory holds only together with the same of all that is in it. The
+// record of a child is part of its parent's, or (length 0) stands by itself under its path. The
 // reader makes stat, count and entries; the importing thread adds the rest, which takes the content.
 import type { BigIntStats } from "node:fs";
 import { B3Digest, DIGEST_LENGTH } from "../digest.js";
 import type { DirectorySizeRule } from "../nodes/directory.js";
 import { type DirectoryNode, directoryNode } from "../nodes/node.js";
 
-const VERSION = 2;
+const VERSION = 3;
 const STAT_LENGTH = 44;
 const HEAD_LENGTH: number = 2 + DIGEST_LENGTH + 8;
+const CHILD_HEAD_LENGTH: number = DIGEST_LENGTH + 4;
+
+const NO_RECORD = new Uint8Array(0);
 
 /** What a builder starts with: room for some names. */
 const INITIAL_CAPACITY = 512;
@@ -47,8 +51,22 @@ export interface StatRecord {
   readonly statOffset: number;
   /** Where the entry of each file and link begins, for {@link leafName} and its like. */
   readonly leaves: readonly number[];
-  /** Directories, which have records of their own. */
-  readonly directories: readonly { readonly name: string; readonly digest: Uint8Array }[];
+  readonly directories: readonly RecordedDirectory[];
+}
+
+/** A directory in a directory that has a record. */
+export interface RecordedDirectory {
+  readonly name: string;
+  readonly digest: Uint8Array;
+  /** Its record, not decoded; `undefined` when that stands by itself. */
+  readonly record: Uint8Array | undefined;
+}
+
+/** What {@link finishStatRecord} needs of a directory in the directory. */
+export interface ChildRecord {
+  readonly digest: B3Digest;
+  /** `undefined` for a record that stands by itself, or that there is not. */
+  readonly record: Uint8Array | undefined;
 }
 
 /** Where the fields of a stat are, from its start. */
@@ -155,24 +173,31 @@ export class StatRecordBuilder {
 /**
  * Completes what {@link StatRecordBuilder.build} made.
  *
- * @param children - digests of the directories in it, in byte order of their names
+ * @param children - the directories in it, in byte order of their names
  */
 export function finishStatRecord(
   body: Uint8Array,
   node: DirectoryNode,
-  children: readonly B3Digest[],
+  children: readonly ChildRecord[],
   rule: DirectorySizeRule,
 ): Uint8Array {
-  const bytes = new Uint8Array(HEAD_LENGTH + body.byteLength + children.length * DIGEST_LENGTH);
+  const length = children.reduce(
+    (sum, { record }) => sum + CHILD_HEAD_LENGTH + (record?.byteLength ?? 0),
+    HEAD_LENGTH + body.byteLength,
+  );
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
   bytes[0] = VERSION;
   bytes[1] = SIZE_RULES.indexOf(rule);
   node.digest.writeTo(bytes, 2);
-  new DataView(bytes.buffer).setBigUint64(2 + DIGEST_LENGTH, node.size, true);
+  view.setBigUint64(2 + DIGEST_LENGTH, node.size, true);
   bytes.set(body, HEAD_LENGTH);
   let at = HEAD_LENGTH + body.byteLength;
-  for (const child of children) {
-    child.writeTo(bytes, at);
-    at += DIGEST_LENGTH;
+  for (const { digest, record = NO_RECORD } of children) {
+    digest.writeTo(bytes, at);
+    view.setUint32(at + DIGEST_LENGTH, record.byteLength, true);
+    bytes.set(record, at + CHILD_HEAD_LENGTH);
+    at += CHILD_HEAD_LENGTH + record.byteLength;
   }
   return bytes;
 }
@@ -195,18 +220,36 @@ export function decodeStatRecord(bytes: Uint8Array): StatRecord | undefined {
     if (kind === EntryKind.DIRECTORY) names.push(latin1(bytes, entry + 1, nameEnd));
     else leaves.push(entry);
   }
-  if (at + names.length * DIGEST_LENGTH !== bytes.byteLength) return undefined;
-  const digest = (offset: number) => bytes.subarray(offset, offset + DIGEST_LENGTH);
+  const directories = decodeChildren(bytes, view, at, names);
+  if (directories === undefined) return undefined;
   return {
     sizeRule,
-    digest: digest(2),
+    digest: bytes.subarray(2, 2 + DIGEST_LENGTH),
     size: view.getBigUint64(2 + DIGEST_LENGTH, true),
     bytes,
     view,
     statOffset: HEAD_LENGTH,
     leaves,
-    directories: names.map((name, i) => ({ name, digest: digest(at + i * DIGEST_LENGTH) })),
+    directories,
   };
+}
+
+function decodeChildren(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  names: readonly string[],
+): RecordedDirectory[] | undefined {
+  let at = start;
+  const children: RecordedDirectory[] = [];
+  for (const name of names) {
+    const body = at + CHILD_HEAD_LENGTH;
+    if (body > bytes.byteLength) return undefined;
+    const digest = bytes.subarray(at, at + DIGEST_LENGTH);
+    at = body + view.getUint32(at + DIGEST_LENGTH, true);
+    children.push({ name, digest, record: at === body ? undefined : bytes.subarray(body, at) });
+  }
+  return at === bytes.byteLength ? children : undefined;
 }
 
 function isKind(value: number | undefined): value is EntryKind {

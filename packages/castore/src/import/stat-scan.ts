@@ -18,6 +18,13 @@ export interface ScanResult {
   readonly entries: number;
 }
 
+interface PendingDirectory {
+  readonly path: RawPath;
+  readonly digest: Uint8Array;
+  /** Its record, where that is part of its parent's. */
+  readonly record: Uint8Array | undefined;
+}
+
 /**
  * Whether the tree at `path` is as it was when it was last imported, at the cost of a look at each
  * file, directory and link of it; nothing is read.
@@ -36,9 +43,9 @@ export async function scanUnchanged(
   using comparer = chooseComparer(root.size);
   let entries = 1;
   let looks = 0;
-  const pending = [{ path, digest: root.digest }];
+  const pending: PendingDirectory[] = [{ path, digest: root.digest, record: root.bytes }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const record = next.path === path ? root : await load(cache, next.path, sizeRule);
+    const record = await load(cache, next.path, sizeRule, next.record);
     if (record === undefined || !comparer.enter(next.path, record)) return undefined;
     // It may have been imported by itself after that of the whole tree, or in vain: with other content.
     if (!equalBytes(next.digest, record.digest)) return undefined;
@@ -47,8 +54,8 @@ export async function scanUnchanged(
       if (++looks >= ENTRIES_AT_ONCE) looks = await pause(signal);
     }
     const prefix = next.path === "/" ? "/" : `${next.path}/`;
-    for (const { name, digest } of record.directories)
-      pending.push({ path: prefix + name, digest });
+    for (const { name, digest, record: own } of record.directories)
+      pending.push({ path: prefix + name, digest, record: own });
     entries += record.leaves.length + record.directories.length;
     if (++looks >= ENTRIES_AT_ONCE) looks = await pause(signal);
   }
@@ -66,8 +73,9 @@ async function load(
   cache: StatCache,
   path: RawPath,
   sizeRule: DirectorySizeRule,
+  known?: Uint8Array,
 ): Promise<StatRecord | undefined> {
-  const bytes = await cache.get(rawPathBytes(path));
+  const bytes = known ?? (await cache.get(rawPathBytes(path)));
   const record = bytes && decodeStatRecord(bytes);
   return record?.sizeRule === sizeRule ? record : undefined;
 }
