@@ -4,8 +4,11 @@ import { type RawPath, rawPathBytes } from "./raw-path.js";
 import { type ChildRecord, finishStatRecord } from "./stat-record.js";
 import type { AssembledDirectory } from "./tree-assembler.js";
 
-/** Records of directories that wait for that of their parent, in bytes. */
-const MAX_WAITING_BYTES = 64 * 1024;
+/** The largest record that becomes a part of another, in bytes. */
+const MAX_PART_BYTES = 64 * 1024;
+
+/** Records in one directory that wait for its own, in bytes. */
+const MAX_WAITING_BYTES = 1024 * 1024;
 
 /** A record under its path, as a stat cache takes it. */
 interface KeyedRecord {
@@ -55,8 +58,9 @@ export class StatRecordTree {
   #wait(depth: number, name: string, record: KeyedRecord): boolean {
     const waiting = this.#waiting[depth] ?? { byName: new Map<string, KeyedRecord>(), bytes: 0 };
     this.#waiting[depth] = waiting;
-    if (waiting.bytes + record.value.byteLength > MAX_WAITING_BYTES) return false;
-    waiting.bytes += record.value.byteLength;
+    const { byteLength } = record.value;
+    if (byteLength > MAX_PART_BYTES || waiting.bytes + byteLength > MAX_WAITING_BYTES) return false;
+    waiting.bytes += byteLength;
     waiting.byName.set(name, record);
     return true;
   }
