@@ -44,7 +44,12 @@ export function commandHelp(entry: TableEntry, command: Command): string {
 const FILES = [
   "  The store is in one directory: that of --data-dir, else $TVIX_DATA_DIR, else",
   "  $XDG_DATA_HOME/tvix, else /var/lib/tvix for root and ~/.local/share/tvix for",
-  "  everyone else.",
+  "  everyone else. When a daemon serves that directory, commands go through it.",
+  "",
+  "  Another store is named by --store or $TVIX_STORE: grpc+http://HOST:PORT,",
+  "  grpc+https://HOST:PORT or grpc+unix:///PATH for a daemon, local:///DIR for a",
+  "  directory without a look for its daemon. A token for the daemon is read from the",
+  "  file of --token-file or $TVIX_TOKEN_FILE.",
 ];
 
 const EXIT_STATUS = table([

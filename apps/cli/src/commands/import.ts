@@ -11,7 +11,7 @@ export const importCommand: Command = {
   arguments: { usage: "PATH...", min: 1, max: Number.POSITIVE_INFINITY, completes: "file" },
   options: {
     name: { value: "NAME", summary: "Name in the store path, for a single PATH" },
-    "no-compression": { summary: "Store new content as it is" },
+    "no-compression": { summary: "Store new content as it is; a daemon decides that by itself" },
     "dry-run": { summary: "Print the store path and what would be new; write nothing" },
     json: { summary: "Print a JSON object for each path" },
   },

@@ -1,8 +1,9 @@
+import { GLOBAL_OPTIONS } from "../global-options.js";
 import { type CommandGrammar, families, spellings, valueOptions } from "./grammar.js";
 
 /** A script for bash 4 and later. Uses nothing of the bash-completion package. */
 export function bashScript(commands: readonly CommandGrammar[]): string {
-  const directories = valueOptions(commands, (spec) => spec.completes === "directory");
+  const globals = Object.keys(GLOBAL_OPTIONS).map((name) => `--${name}`);
   const words = [...new Set(commands.map(({ name }) => name.split(" ")[0]))];
   return `# bash completion for tvix
 _tvix() {
@@ -22,10 +23,10 @@ _tvix() {
     esac
   done
   case "$previous" in
-    ${directories.join("|")}) _tvix_files -d; return ;;
-${freeText(commands, directories)}  esac
+${valueCases(commands)}
+  esac
   case "$command" in
-    "") _tvix_words "${words.join(" ")} --help --version --data-dir --quiet" ;;
+    "") _tvix_words "${words.join(" ")} ${globals.join(" ")}" ;;
 ${[...families(commands)].map(([family, seconds]) => `    ${family}) _tvix_words "${seconds.join(" ")}" ;;`).join("\n")}
 ${commands.map(commandCase).join("\n")}
   esac
@@ -46,8 +47,18 @@ function commandCase({ name, options, completes }: CommandGrammar): string {
   return `    "${name}") if [[ "$current" == -* ]]; then _tvix_words "${words}"; else ${rest}; fi ;;`;
 }
 
-/** Behind an option whose value is free text, nothing is offered. */
-function freeText(commands: readonly CommandGrammar[], directories: readonly string[]): string {
-  const others = valueOptions(commands).filter((word) => !directories.includes(word));
-  return others.length === 0 ? "" : `    ${others.join("|")}) return ;;\n`;
+/** What is offered behind an option; nothing where its value is free text. */
+function valueCases(commands: readonly CommandGrammar[]): string {
+  const actions = {
+    directory: "_tvix_files -d; return",
+    file: "_tvix_files -f; return",
+    none: "return",
+  };
+  return Object.entries(actions)
+    .map(([kind, action]) => {
+      const options = valueOptions(commands, (spec) => (spec.completes ?? "none") === kind);
+      return options.length === 0 ? "" : `    ${options.join("|")}) ${action} ;;`;
+    })
+    .filter((line) => line !== "")
+    .join("\n");
 }

@@ -36,11 +36,15 @@ function argumentLines({ completes }: CommandGrammar, condition: string): string
 function optionLine([name, spec]: readonly [string, OptionSpec], condition: string): string {
   const parts = [`complete -c tvix -n ${quote(condition)} -l ${name}`];
   if (spec.short !== undefined) parts.push(`-s ${spec.short}`);
-  if (spec.value !== undefined) parts.push("-x");
-  if (spec.completes === "directory") parts.push("-a '(__fish_complete_directories)'");
-  if (spec.completes === "file") parts.push("-F");
+  if (spec.value !== undefined) parts.push(VALUES[spec.completes ?? "none"]);
   return `${parts.join(" ")} -d ${quote(spec.summary)}`;
 }
+
+const VALUES = {
+  directory: "-x -a '(__fish_complete_directories)'",
+  file: "-r -F",
+  none: "-x",
+} as const;
 
 function quote(text: string): string {
   return `'${text.replace(/[\\']/g, "\\$&")}'`;

@@ -30,6 +30,7 @@ describe.skipIf(!hasBash)("completionScript() for bash", () => {
     ["long options", ["import", "--n"], ["--name", "--no-compression"]],
     ["global options behind a command", ["ls", "--da"], ["--data-dir"]],
     ["global options before it", ["--da"], ["--data-dir"]],
+    ["a file behind an option", ["--token-file", "bas"], ["bash.ts"]],
     ["options of a command of two words", ["nar", "dump", "--q"], ["--quiet"]],
     ["files", ["import", "bas"], ["bash.ts"]],
     ["files behind an option", ["import", "--json", "fis"], ["fish.ts"]],

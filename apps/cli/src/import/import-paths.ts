@@ -1,13 +1,13 @@
 import type { LocalStoreOptions } from "@tvix/castore/local";
 import { importPath } from "@tvix/store/fs";
 import type { Host, Invocation } from "../command.js";
-import { dataDirectory } from "../data-dir.js";
 import { CliError, EXIT, exitAfterSignal } from "../exit.js";
 import { InterruptedError, orInterrupt } from "../interrupt.js";
 import { BrokenPipeError } from "../io/output.js";
 import { Progress } from "../io/progress.js";
 import { describeHolder } from "../store/holder.js";
 import { withStore } from "../store/open.js";
+import { storePlace } from "../store/place.js";
 import {
   countsSince,
   type Destination,
@@ -25,7 +25,8 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
   const { options } = invocation;
   const sources = checkSources(invocation.arguments, options.value("name"));
   const dryRun = options.has("dry-run");
-  if (!dryRun) checkOutsideStore(sources, dataDirectory(options.value("data-dir"), host));
+  const place = storePlace(options, host);
+  if (!dryRun && place.kind === "directory") checkOutsideStore(sources, place.directory);
   try {
     await withStore(
       invocation,

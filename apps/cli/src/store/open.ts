@@ -1,14 +1,17 @@
+import { existsSync, readFileSync } from "node:fs";
 import type { LocalStoreOptions } from "@tvix/castore/local";
 import type { Host, Invocation } from "../command.js";
-import { dataDirectory } from "../data-dir.js";
+import { CliError, EXIT } from "../exit.js";
 import { openEmbedded } from "./embedded.js";
 import type { OpenStore } from "./open-store.js";
+import { daemonSocket, type StorePlace, storePlace } from "./place.js";
 
 /**
- * Opens the store, lets `work` use it and closes it again, on failure too.
+ * Opens the store, lets `work` use it and closes it again, on failure too: through the daemon that
+ * the command line names or that serves the data directory, in this process where there is none.
  *
  * A store is opened for reading unless `options` say otherwise: a data directory that does not exist
- * reads as an empty store and is not created.
+ * reads as an empty store and is not created. They do not concern a daemon.
  */
 export async function withStore<T>(
   invocation: Invocation,
@@ -16,12 +19,54 @@ export async function withStore<T>(
   work: (store: OpenStore) => Promise<T>,
   options: LocalStoreOptions = { readOnly: true, recover: true },
 ): Promise<T> {
-  const directory = dataDirectory(invocation.options.value("data-dir"), host);
-  const notes = invocation.options.has("quiet") ? undefined : host.stderr;
-  const store = await openEmbedded(directory, { purpose: invocation.purpose, ...options }, notes);
+  const store = await open(invocation, host, options);
   try {
     return await work(store);
   } finally {
     await store.close();
   }
+}
+
+async function open(
+  invocation: Invocation,
+  host: Host,
+  options: LocalStoreOptions,
+): Promise<OpenStore> {
+  const place = storePlace(invocation.options, host);
+  const remote = await openThroughDaemon(place, invocation, host);
+  if (remote !== undefined) return remote;
+  if (place.kind === "daemon") throw new TypeError("A daemon's address has no directory");
+  const notes = invocation.options.has("quiet") ? undefined : host.stderr;
+  return await openEmbedded(place.directory, { purpose: invocation.purpose, ...options }, notes);
+}
+
+/** @returns `undefined` when the place is a directory and no daemon serves it */
+async function openThroughDaemon(
+  place: StorePlace,
+  { options }: Invocation,
+  host: Host,
+): Promise<OpenStore | undefined> {
+  if (place.kind === "daemon") {
+    const { openRemote } = await import("./remote.js");
+    const token = readToken(options.value("token-file") ?? host.env["TVIX_TOKEN_FILE"]);
+    return await openRemote(place.address, { token }, host);
+  }
+  // Most of the time there is no daemon, and then its client is not loaded.
+  if (place.alone || !existsSync(daemonSocket(place.directory))) return undefined;
+  const { openOwnDaemon } = await import("./remote.js");
+  return await openOwnDaemon(place.directory, host);
+}
+
+function readToken(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const token = readFileSync(file, "utf8").trim();
+    if (/^[\x21-\x7e]+$/.test(token)) return token;
+  } catch (cause) {
+    throw new CliError(EXIT.failed, `cannot read the token file ${file}`, { cause });
+  }
+  throw new CliError(
+    EXIT.failed,
+    `the token file ${file} must hold one token of printable characters without spaces`,
+  );
 }

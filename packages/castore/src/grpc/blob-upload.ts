@@ -155,19 +155,18 @@ export async function putMissing(
   const digests = contents.map((content) => blake3(content));
   const distinct = new Map(digests.map((digest, i) => [digest.key, i]));
   const candidates = [...distinct.values()];
-  const missing = await batch.findMissingBlobs(
-    candidates.map((i) => digests[i] as B3Digest),
-    options,
-  );
-  if (missing === undefined) return undefined;
-  const wanted = new Set(candidates.filter((_, i) => missing[i]));
-  contents.forEach((content, i) => {
-    counter.count((digests[i] as B3Digest).key, content.byteLength, wanted.has(i));
-  });
+  counter.begin(digests);
   try {
+    const asked = candidates.map((i) => digests[i] as B3Digest);
+    const missing = await batch.findMissingBlobs(asked, options);
+    if (missing === undefined) return undefined;
+    const wanted = new Set(candidates.filter((_, i) => missing[i]));
+    contents.forEach((content, i) => {
+      counter.count(digests[i] as B3Digest, content.byteLength, wanted.has(i));
+    });
     return (await putAll(batch, contents, digests, [...wanted], options)) ? digests : undefined;
   } finally {
-    for (const i of wanted) counter.arrived((digests[i] as B3Digest).key);
+    counter.end(digests);
   }
 }
 

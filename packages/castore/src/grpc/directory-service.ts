@@ -30,8 +30,8 @@ import { UploadCounter, type UploadCounters } from "./upload-counters.js";
  */
 const MAX_REPETITIONS = 1_000_000;
 
-/** Directories that the server is asked about in one question. */
-const COUNTED_AT_ONCE = 512;
+/** Directories of an upload that the server is asked about in one question. */
+const WINDOW = 512;
 
 /**
  * Directories of a server that speaks the protocol of tvix and snix. Nothing that it sends is believed:
@@ -103,7 +103,7 @@ export class GrpcDirectoryService implements DirectoryService {
     // Ended together with the upload: a source that hangs must not keep a failed one waiting.
     const reading = new LinkedAbort(options.signal);
     const source = abortable(directories, reading.signal);
-    const upload = new Upload(this.#counted(source, options));
+    const upload = new Upload(source, (window) => this.#count(window, options));
     try {
       const { put } = DirectoryServiceDesc.method;
       const answer = await callClientStream(this.#transport, put, upload.messages(), options);
@@ -118,33 +118,15 @@ export class GrpcDirectoryService implements DirectoryService {
     }
   }
 
-  /** Passes Directories on, and asks before which of them the server lacks. */
-  async *#counted(
-    source: AsyncIterable<Directory>,
-    options: CallOptions,
-  ): AsyncGenerator<Directory, void, undefined> {
-    let window: Directory[] = [];
-    for await (const directory of source) {
-      window.push(directory);
-      if (window.length < COUNTED_AT_ONCE) continue;
-      await this.#count(window, options);
-      yield* window;
-      window = [];
-    }
-    await this.#count(window, options);
-    yield* window;
-  }
-
+  /** Asks which of these the server lacks before they are sent. */
   async #count(directories: readonly Directory[], options: CallOptions): Promise<void> {
     const digests = directories.map((directory) => directoryDigest(directory));
     const missing = await this.#batch.findMissingDirectories(digests, options);
     if (missing === undefined) return;
     directories.forEach((directory, i) => {
       const { byteLength } = encodeDirectory(directory);
-      this.#counter.count((digests[i] as B3Digest).key, byteLength, missing[i] === true);
+      this.#counter.count(digests[i] as B3Digest, byteLength, missing[i] === true);
     });
-    // Each is sent in order, once; only uploads at the same time could have the same on their way.
-    for (const digest of digests) this.#counter.arrived(digest.key);
   }
 
   async #addClosure(
@@ -196,21 +178,39 @@ const REFUSED: ProtoDirectory = create(DirectorySchema, { symlinks: [{}] });
 class Upload {
   readonly #validator = new LeavesToRootValidator();
   readonly #source: AsyncIterable<Directory>;
+  readonly #before: (window: readonly Directory[]) => Promise<void>;
   #root: B3Digest | undefined;
   /** Whether the source or a check, not the call, has failed. */
   hasFailed = false;
 
-  constructor(source: AsyncIterable<Directory>) {
+  /** @param before - is awaited before Directories are sent */
+  constructor(
+    source: AsyncIterable<Directory>,
+    before: (window: readonly Directory[]) => Promise<void>,
+  ) {
     this.#source = source;
+    this.#before = before;
   }
 
   async *messages(): AsyncGenerator<ProtoDirectory, void, undefined> {
+    let window: Directory[] = [];
     try {
-      for await (const directory of this.#checked()) yield directoryToMessage(directory);
+      for await (const directory of this.#checked()) {
+        window.push(directory);
+        if (window.length < WINDOW) continue;
+        yield* this.#send(window);
+        window = [];
+      }
+      yield* this.#send(window);
     } finally {
       // Clients in Node end a stream on their way to reset it, and what came so far may be a closure.
       if (this.hasFailed) yield REFUSED;
     }
+  }
+
+  async *#send(window: readonly Directory[]): AsyncGenerator<ProtoDirectory, void, undefined> {
+    if (window.length > 0) await this.#before(window);
+    for (const directory of window) yield directoryToMessage(directory);
   }
 
   async *#checked(): AsyncGenerator<Directory, void, undefined> {

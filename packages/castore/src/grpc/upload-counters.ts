@@ -1,3 +1,5 @@
+import type { B3Digest } from "../digest.js";
+
 /** A number of objects and their bytes. */
 interface ObjectCount {
   objects: number;
@@ -10,30 +12,41 @@ export interface UploadCounters {
   readonly known: Readonly<ObjectCount>;
 }
 
-/** Counts uploads. An object that is on its way twice at the same time is new once. */
+/**
+ * Counts uploads. What several of them have at the same time, each finding it missing, is new once: so
+ * each says what it has before it asks.
+ */
 export class UploadCounter implements UploadCounters {
   readonly added: ObjectCount = { objects: 0, bytes: 0 };
   readonly known: ObjectCount = { objects: 0, bytes: 0 };
-  readonly #onTheWay = new Map<string, number>();
+  readonly #underWay = new Map<string, { holders: number; isCounted: boolean }>();
 
-  /**
-   * Counts one object.
-   *
-   * @param key - of its digest
-   * @param isMissing - whether it is sent; {@link arrived} has to follow then
-   */
-  count(key: string, bytes: number, isMissing: boolean): void {
-    const others = this.#onTheWay.get(key) ?? 0;
-    if (isMissing) this.#onTheWay.set(key, others + 1);
-    const which = isMissing && others === 0 ? this.added : this.known;
+  /** An upload has these objects; {@link end} has to follow. */
+  begin(digests: Iterable<B3Digest>): void {
+    for (const { key } of digests) {
+      const entry = this.#underWay.get(key);
+      if (entry === undefined) this.#underWay.set(key, { holders: 1, isCounted: false });
+      else entry.holders += 1;
+    }
+  }
+
+  /** Counts one object of an upload that has begun. */
+  count({ key }: B3Digest, bytes: number, isMissing: boolean): void {
+    const entry = this.#underWay.get(key);
+    const isNew = isMissing && entry?.isCounted !== true;
+    if (isNew && entry !== undefined) entry.isCounted = true;
+    const which = isNew ? this.added : this.known;
     which.objects += 1;
     which.bytes += bytes;
   }
 
-  /** An object that was missing has been stored, or not. */
-  arrived(key: string): void {
-    const others = (this.#onTheWay.get(key) ?? 1) - 1;
-    if (others === 0) this.#onTheWay.delete(key);
-    else this.#onTheWay.set(key, others);
+  /** The upload is over, with success or without. */
+  end(digests: Iterable<B3Digest>): void {
+    for (const { key } of digests) {
+      const entry = this.#underWay.get(key);
+      if (entry === undefined) continue;
+      entry.holders -= 1;
+      if (entry.holders === 0) this.#underWay.delete(key);
+    }
   }
 }

@@ -31,11 +31,11 @@ export interface CoreOptions {
   readonly onWait: (holder: LockHolder | undefined) => void;
 }
 
-/** What was written through one open store since it was opened. */
+/** What was stored under its digest (blobs, chunks, Directories) through one open store. */
 export interface StoreCounters {
-  /** Records that were new. */
+  /** What was new. */
   readonly added: RecordCount;
-  /** Records that were there already. */
+  /** What was there already. */
   readonly known: RecordCount;
 }
 
@@ -124,8 +124,8 @@ export class StoreCore {
     this.counters.known.rawBytes += encoded.known.rawBytes;
     try {
       const { records, digests } = encoded;
-      if (records.byteLength > 0) this.#written(await writer.write({ records }));
-      else this.#index?.refresh();
+      if (records.byteLength > 0) this.#count(await writer.write({ records }));
+      this.#index?.refresh();
       return payloads.map((_, i) =>
         B3Digest.fromBytes(digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
       );
@@ -156,7 +156,11 @@ export class StoreCore {
 
   #write(job: WriteJob, signal?: AbortSignal): Promise<void> {
     return this.#untilDone(
-      this.#forWriting(signal).then(async ({ writer }) => this.#written(await writer.write(job))),
+      this.#forWriting(signal).then(async ({ writer }) => {
+        await writer.write(job);
+        // It is visible from now on.
+        this.#index?.refresh();
+      }),
     );
   }
 
@@ -251,9 +255,7 @@ export class StoreCore {
     this.#index = undefined;
   }
 
-  /** Takes note of a write that has been acknowledged: it is visible from now on. */
-  #written(outcome: WriteOutcome): void {
-    this.#index?.refresh();
+  #count(outcome: WriteOutcome): void {
     for (const which of ["added", "known"] as const) {
       this.counters[which].records += outcome[which].records;
       this.counters[which].rawBytes += outcome[which].rawBytes;

@@ -1,4 +1,5 @@
 import type { CallOptions } from "@tvix/castore";
+import type { CheckFinding, CheckOptions, CheckProgress } from "@tvix/castore/local";
 
 /** How much a store holds and what it takes; sizes in bytes. */
 export interface StoreFigures {
@@ -21,37 +22,15 @@ export interface StoreFigures {
   readonly diskBytes: number;
 }
 
-/** Something that is wrong in a store. */
-export interface StoreFinding {
-  /**
-   * - `index`: the index is damaged; it can be made again from the packs.
-   * - `pack`: a pack is missing, short, or holds bytes that no record accounts for.
-   * - `record`: a record cannot be read or is not what its key says.
-   * - `reference`: something refers to what is not stored, or is not what it says.
-   */
-  readonly type: "index" | "pack" | "record" | "reference";
-  /** Name of the pack, where one is concerned. */
-  readonly pack?: string;
-  /** Digest or key of what is concerned. */
-  readonly subject?: string;
-  /** For people; what came from outside is escaped. */
-  readonly message: string;
-}
+/** Something that is wrong in a store; `reference` is also what is not what its reference says. */
+export type StoreFinding = CheckFinding;
 
 /** How far a check has come. */
-export interface StoreCheckProgress {
-  readonly records: number;
-  readonly totalRecords: number;
-  /** Bytes read. */
-  readonly bytes: number;
-  readonly totalBytes: number;
-}
+export type StoreCheckProgress = CheckProgress;
 
-export interface StoreCheckOptions extends CallOptions {
+export interface StoreCheckOptions extends CheckOptions {
   /** Whether to render every NAR and compare it as well; as dear as reading every store path. */
   readonly nars?: boolean;
-  /** Called now and then. */
-  readonly onProgress?: (progress: StoreCheckProgress) => void;
 }
 
 export interface DescribeOptions extends CallOptions {

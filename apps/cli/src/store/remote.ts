@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { connect } from "node:net";
+import { isAbsolute, join, resolve } from "node:path";
+import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
+import { LocalStore } from "@tvix/castore/local";
+import { openRpcChannel, type RpcChannel, type RpcChannelOptions } from "@tvix/grpc";
+import { RememberedNarCalculation } from "@tvix/store";
+import { GrpcNarCalculation, GrpcPathInfoService, GrpcStoreMaintenance } from "@tvix/store/grpc";
+import type { DataDirSources } from "../data-dir.js";
+import type { OpenStore } from "./open-store.js";
+import { daemonSocket } from "./place.js";
+
+/**
+ * Opens the store behind a daemon. What imports remember of the trees they read is kept on this side,
+ * in a cache directory of its own for each address.
+ *
+ * @throws `RpcAddressError` for an address that cannot be parsed
+ */
+export async function openRemote(
+  address: string,
+  options: RpcChannelOptions,
+  sources: DataDirSources,
+): Promise<OpenStore> {
+  return await storeBehind(openRpcChannel(address, options), address, sources);
+}
+
+/**
+ * Opens the store of a data directory through the daemon that serves it.
+ *
+ * @returns `undefined` when nobody answers at its socket: the daemon has ended without removing it
+ */
+export async function openOwnDaemon(
+  directory: string,
+  sources: DataDirSources,
+): Promise<OpenStore | undefined> {
+  const path = resolve(daemonSocket(directory));
+  if (!(await isAnswering(path))) return undefined;
+  return await storeBehind(openRpcChannel({ transport: "unix", path }), directory, sources);
+}
+
+function isAnswering(path: string): Promise<boolean> {
+  return new Promise((settle) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      settle(true);
+    });
+    // Whatever keeps us from the socket, opening the directory will tell if it matters there.
+    socket.once("error", () => settle(false));
+  });
+}
+
+/** The store behind an open channel, which closes with it. */
+async function storeBehind(
+  channel: RpcChannel,
+  place: string,
+  sources: DataDirSources,
+): Promise<OpenStore> {
+  const { transport } = channel;
+  const blobs = new GrpcBlobService(transport);
+  const directories = new GrpcDirectoryService(transport);
+  const cache = await LocalStore.open(cacheDirectory(place, sources), {
+    purpose: "a cache of tvix import",
+  });
+  return {
+    place,
+    blobs,
+    directories,
+    pathInfos: new GrpcPathInfoService(transport),
+    narCalculation: new RememberedNarCalculation(
+      new GrpcNarCalculation(transport),
+      cache.derived("nar"),
+    ),
+    maintenance: new GrpcStoreMaintenance(transport),
+    statCache: cache.derived("stat"),
+    counts() {
+      const [b, d] = [blobs.counters, directories.counters];
+      return {
+        newObjects: b.added.objects + d.added.objects,
+        newBytes: b.added.bytes + d.added.bytes,
+        knownObjects: b.known.objects + d.known.objects,
+        knownBytes: b.known.bytes + d.known.bytes,
+      };
+    },
+    async close() {
+      await cache.close();
+      await channel.close();
+    },
+  };
+}
+
+/**
+ * Where the caches of a store at `place` are: below `$XDG_CACHE_HOME/tvix`, else `/var/cache/tvix` for
+ * root and `~/.cache/tvix` for everyone else.
+ */
+function cacheDirectory(place: string, { env, homeDirectory, isRoot }: DataDirSources): string {
+  const xdg = env["XDG_CACHE_HOME"];
+  const user = isRoot ? "/var/cache" : join(homeDirectory, ".cache");
+  const name = createHash("sha256").update(place).digest("hex").slice(0, 32);
+  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : user, "tvix", name);
+}
