@@ -14,10 +14,13 @@ export type {
   ByteRange,
   CallOptions,
   ChunkMeta,
+  OpenBlob,
+  OpenManyOptions,
 } from "./blobservice/blob-service.js";
 export { type ResolvedRange, resolveRange } from "./blobservice/byte-range.js";
 export { type ChunkedBlobUpload, canPutChunked } from "./blobservice/chunked-blob-upload.js";
 export { MemoryBlobService } from "./blobservice/memory.js";
+export { openBlobs } from "./blobservice/open-blobs.js";
 export { putBytes } from "./blobservice/put-bytes.js";
 export { type ReadBlobOptions, readBlob } from "./blobservice/read-blob.js";
 export { readSource } from "./blobservice/read-source.js";

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +19,20 @@ describe("FdSink", () => {
     expect(readFileSync(file, "utf8")).toBe("one two");
     expect(sink.isBlocked).toBe(false);
     rmSync(directory, { recursive: true });
+  });
+
+  it("writes many parts as one, through a pipe that takes a little at a time", async () => {
+    const parts = [3, 0, 100_000, 1, 300_000, 70_000].map((length, i) =>
+      new Uint8Array(length).fill(i),
+    );
+    const reader = spawn("cat", [], { stdio: ["pipe", "pipe", "inherit"] });
+    const received: Buffer[] = [];
+    reader.stdout.on("data", (bytes: Buffer) => received.push(bytes));
+    const { fd } = (reader.stdin as unknown as { _handle: { fd: number } })._handle;
+    await new FdSink(fd, new AbortController().signal).writeMany(parts);
+    reader.stdin.end();
+    await once(reader, "close");
+    expect(Buffer.compare(Buffer.concat(received), Buffer.concat(parts))).toBe(0);
   });
 
   it("writes nothing after an abort", async () => {

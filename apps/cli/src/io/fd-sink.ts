@@ -1,4 +1,4 @@
-import { write } from "node:fs";
+import { writev } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError, EXIT } from "../exit.js";
 import { BrokenPipeError, type ByteSink } from "./output.js";
@@ -32,16 +32,22 @@ export class FdSink implements ByteSink {
    * @throws {@link BrokenPipeError} when nobody reads any more
    * @throws {@link CliError} when the system refuses: the disk is full, ...
    */
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let offset = 0; offset < bytes.byteLength; ) {
+  write(bytes: Uint8Array): Promise<void> {
+    return this.writeMany([bytes]);
+  }
+
+  /** {@link write} of one part after the other, with as few calls as the system allows. */
+  async writeMany(parts: readonly Uint8Array[]): Promise<void> {
+    let left = parts.filter((part) => part.byteLength > 0);
+    while (left.length > 0) {
       this.#signal.throwIfAborted();
-      offset += await this.#writeSome(bytes, offset);
+      left = after(left, await this.#writeSome(left));
     }
   }
 
-  async #writeSome(bytes: Uint8Array, offset: number): Promise<number> {
+  async #writeSome(parts: readonly Uint8Array[]): Promise<number> {
     try {
-      return await this.#writeOnce(bytes, offset);
+      return await this.#writeOnce(parts);
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : undefined;
       if (code === "EPIPE") throw new BrokenPipeError("Nobody reads the output", { cause: error });
@@ -54,12 +60,12 @@ export class FdSink implements ByteSink {
     }
   }
 
-  #writeOnce(bytes: Uint8Array, offset: number): Promise<number> {
+  #writeOnce(parts: readonly Uint8Array[]): Promise<number> {
     return new Promise((resolve, reject) => {
       const stop = (): void => reject(this.#signal.reason);
       this.#signal.addEventListener("abort", stop, { once: true });
       this.#pending++;
-      write(this.#fd, bytes, offset, (error, written) => {
+      writev(this.#fd, parts, (error, written) => {
         this.#pending--;
         this.#signal.removeEventListener("abort", stop);
         if (error) reject(error);
@@ -67,4 +73,18 @@ export class FdSink implements ByteSink {
       });
     });
   }
+}
+
+/** What is left of `parts` behind the first `written` bytes. */
+function after(parts: readonly Uint8Array[], written: number): Uint8Array[] {
+  let skip = written;
+  const first = parts.findIndex((part) => {
+    if (skip < part.byteLength) return true;
+    skip -= part.byteLength;
+    return false;
+  });
+  if (first === -1) return [];
+  const left = parts.slice(first);
+  left[0] = (left[0] as Uint8Array).subarray(skip);
+  return left;
 }

@@ -48,6 +48,29 @@ describe("Output", () => {
     expect(sink.writes).toEqual(["before"]);
   });
 
+  it.each([true, false])(
+    "writes pieces behind what was buffered; all at once: %s",
+    async (many) => {
+      const sink = new MemorySink();
+      const calls: number[] = [];
+      if (many) {
+        Object.assign(sink, {
+          writeMany: async (parts: readonly Uint8Array[]) => {
+            calls.push(parts.length);
+            for (const part of parts) await sink.write(part);
+          },
+        });
+      }
+      const output = new Output(sink);
+      await output.bytes(new TextEncoder().encode("a"));
+      await output.pieces(["b", "c"].map((text) => new TextEncoder().encode(text)));
+      await output.bytes(new TextEncoder().encode("d"));
+      await output.flush();
+      expect(sink.writes.join("")).toBe("abcd");
+      expect(calls).toEqual(many ? [2] : []);
+    },
+  );
+
   it("passes on that nobody reads", async () => {
     const output = new Output({ write: () => Promise.reject(new BrokenPipeError("gone")) });
     await output.line("x");

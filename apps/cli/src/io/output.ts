@@ -1,6 +1,8 @@
 /** Takes bytes in order; a write ends when they are out. */
 export interface ByteSink {
   write(bytes: Uint8Array): Promise<void>;
+  /** {@link write} of one part after the other, where that can be had in one call. */
+  writeMany?(parts: readonly Uint8Array[]): Promise<void>;
 }
 
 /** Whoever read our output has stopped reading. Not a failure: there is nobody left to tell. */
@@ -47,6 +49,13 @@ export class Output {
     }
     this.#buffer.set(bytes, this.#used);
     this.#used += bytes.byteLength;
+  }
+
+  /** Writes many arrays, without a copy: they must stay as they are. @throws {@link BrokenPipeError} */
+  async pieces(parts: readonly Uint8Array[]): Promise<void> {
+    await this.flush();
+    if (this.#sink.writeMany !== undefined) await this.#sink.writeMany(parts);
+    else for (const part of parts) await this.#sink.write(part);
   }
 
   /** Writes what is still buffered. @throws {@link BrokenPipeError} */

@@ -35,6 +35,15 @@ export interface BlobReader {
   stream(range?: ByteRange, options?: CallOptions): AsyncIterable<Uint8Array>;
 }
 
+/** A blob that was opened among many: its bytes, which belong to the caller, or a reader. */
+export type OpenBlob = Uint8Array | BlobReader;
+
+/** Options of {@link BlobService.openMany}. */
+export interface OpenManyOptions extends CallOptions {
+  /** Longest blob that may come as its bytes; longer ones come as readers. */
+  readonly inlineBytes: number;
+}
+
 /** Stores immutable blobs under the BLAKE3 digest of their content. */
 export interface BlobService {
   /** Whether the blob (or, where the implementation chunks, the chunk) is stored. */
@@ -47,9 +56,19 @@ export interface BlobService {
   openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined>;
 
   /**
+   * {@link openRead} for many at once, in the order of `digests`. Short blobs may come as their bytes,
+   * which are checked like those of a stream. Only there where it is cheaper than one call for each:
+   * `openBlobs()` works with any service.
+   */
+  openMany?(
+    digests: readonly B3Digest[],
+    options: OpenManyOptions,
+  ): Promise<(OpenBlob | undefined)[]>;
+
+  /**
    * Stores all that `source` yields and returns its digest. Consumes `source` once and closes it on
-   * every path; each array is used up before the next is asked for, its memory may be reused then. When the promise fulfils, the blob is as durable as the implementation makes it;
-   * when it rejects, nothing became visible as a blob. Storing what is there already is a no-op.
+   * every path; each array is used up before the next is asked for, its memory may be reused then.
+   * When the promise fulfils, the blob is as durable as the implementation makes it; when it rejects, nothing became visible as a blob. Storing what is there already is a no-op.
    */
   put(
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

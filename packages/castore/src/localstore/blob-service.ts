@@ -4,6 +4,8 @@ import type {
   ByteRange,
   CallOptions,
   ChunkMeta,
+  OpenBlob,
+  OpenManyOptions,
 } from "../blobservice/blob-service.js";
 import { resolveRange } from "../blobservice/byte-range.js";
 import type { ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
@@ -11,11 +13,11 @@ import { readSource } from "../blobservice/read-source.js";
 import { copyBytes } from "../bytes.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
-import { CastoreError } from "../errors.js";
 import { BlobUpload } from "./blob-upload.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { ChunkedReader } from "./chunked-reader.js";
 import { putChunkList } from "./chunked-upload.js";
+import type { RecordLocation } from "./index-rows.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
 
@@ -43,7 +45,30 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
   async openRead(digest: B3Digest, options: CallOptions = {}): Promise<BlobReader | undefined> {
     options.signal?.throwIfAborted();
     const location = this.#core.index()?.find(RecordKind.CHUNK, digest.toBytes());
-    if (location !== undefined) return new SingleReader(this.#core, digest, location.raw);
+    if (location !== undefined) return new SingleReader(this.#core, digest, location);
+    return this.#openChunked(digest);
+  }
+
+  async openMany(
+    digests: readonly B3Digest[],
+    options: OpenManyOptions,
+  ): Promise<(OpenBlob | undefined)[]> {
+    options.signal?.throwIfAborted();
+    const opened = digests.map((digest) => this.#openInline(digest, options.inlineBytes));
+    return opened.some((blob) => blob instanceof Promise)
+      ? Promise.all(opened)
+      : (opened as (OpenBlob | undefined)[]);
+  }
+
+  #openInline(digest: B3Digest, inlineBytes: number): OpenBlob | Promise<OpenBlob | undefined> {
+    const key = digest.toBytes();
+    const location = this.#core.index()?.find(RecordKind.CHUNK, key);
+    if (location === undefined) return this.#openChunked(digest);
+    if (location.raw > inlineBytes) return new SingleReader(this.#core, digest, location);
+    return this.#core.readAt(RecordKind.CHUNK, key, location);
+  }
+
+  async #openChunked(digest: B3Digest): Promise<BlobReader | undefined> {
     const chunks = await this.#chunkList(digest);
     return chunks && new ChunkedReader(this.#core, digest, chunks);
   }
@@ -121,11 +146,13 @@ class SingleReader implements BlobReader {
   readonly size: number;
   readonly #core: StoreCore;
   readonly #digest: B3Digest;
+  readonly #location: RecordLocation;
 
-  constructor(core: StoreCore, digest: B3Digest, size: number) {
+  constructor(core: StoreCore, digest: B3Digest, location: RecordLocation) {
     this.#core = core;
     this.#digest = digest;
-    this.size = size;
+    this.#location = location;
+    this.size = location.raw;
   }
 
   async *stream(
@@ -135,11 +162,9 @@ class SingleReader implements BlobReader {
     const { start, end } = resolveRange(this.size, range);
     options.signal?.throwIfAborted();
     if (start === end) return;
-    const bytes = await this.#core.read(RecordKind.CHUNK, this.#digest.toBytes());
+    const key = this.#digest.toBytes();
+    const bytes = await this.#core.readAt(RecordKind.CHUNK, key, this.#location);
     options.signal?.throwIfAborted();
-    if (bytes === undefined) {
-      throw new CastoreError("MISSING_REFERENCE", `Cannot read blob ${this.#digest}: it is gone`);
-    }
     yield bytes.subarray(start, end);
   }
 }

@@ -70,6 +70,7 @@ export class ChunkedReader implements BlobReader {
         (this.#starts[next] as number) < end
       ) {
         const read = this.#read(this.#chunks[next] as ChunkMeta);
+        // It may fail before its turn comes; until then nobody listens.
         read.catch(() => {});
         ahead.push(read);
         next++;

@@ -1,6 +1,4 @@
-import fs from "node:fs";
-import path from "node:path";
-import { equalBytes } from "../bytes.js";
+import { copyBytes, equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { ZstdCodec } from "./compression.js";
 import type { RecordLocation } from "./index-rows.js";
@@ -12,31 +10,22 @@ import {
   type RecordKind,
   readRecordHeader,
 } from "./pack-format.js";
+import { PackReader } from "./pack-reader.js";
 import { describeRecord, openPayload } from "./record.js";
 
-/**
- * Records up to this size are read with a blocking call: from the page cache that takes 5 to 10
- * microseconds, a tenth of the way through the thread pool.
- */
-const BLOCKING_READ_BYTES = 32 * 1024;
-
-/** Most packs that are kept open. */
-const MAX_OPEN_PACKS = 64;
-
-/** A pack that is open; its number must not be closed, and given to another file, during a read. */
-interface OpenPack {
-  readonly fd: number;
-  readonly identity: Uint8Array;
-  reads: number;
-  isRetired: boolean;
+/** Which record is meant, and where the index says that it is. */
+interface WantedRecord {
+  readonly kind: RecordKind;
+  readonly key: Uint8Array;
+  readonly location: RecordLocation;
 }
 
 /** Reads records out of the packs and verifies each before it is given out. */
 export class RecordReader {
-  readonly #directory: string;
+  readonly #packs: PackReader;
   readonly #zstd: ZstdCodec;
   readonly #identityOf: (pack: number) => Uint8Array | undefined;
-  readonly #open = new Map<number, OpenPack>();
+  readonly #identities = new Map<number, Uint8Array>();
 
   /** @param identityOf - what the index says of a pack */
   constructor(
@@ -44,129 +33,88 @@ export class RecordReader {
     zstd: ZstdCodec,
     identityOf: (pack: number) => Uint8Array | undefined,
   ) {
-    this.#directory = packsDirectory;
-    this.#identityOf = identityOf;
+    this.#packs = new PackReader(packsDirectory);
     this.#zstd = zstd;
+    this.#identityOf = identityOf;
   }
 
   /**
-   * The raw payload, checked against its key.
+   * The raw payload, checked against its key. It belongs to the caller. A short record comes at
+   * once, without a promise: most are short, and reading them takes less than waiting for one.
    *
-   * @throws {@link CastoreError} "CORRUPT", naming the record and the pack
+   * @throws {@link CastoreError} "CORRUPT", naming the record and the pack; or its promise rejects
    */
-  async read(kind: RecordKind, key: Uint8Array, location: RecordLocation): Promise<Uint8Array> {
-    const bytes = new Uint8Array(RECORD_HEADER_LENGTH + location.stored);
-    const pack = this.#packOf(kind, key, location);
-    const filled = await this.#fill(pack, kind, key, bytes, location);
-    const header = readRecordHeader(bytes, 0, { ...location, identity: pack.identity });
-    if (
-      filled < bytes.byteLength ||
-      header === undefined ||
-      !isAsIndexed(header, kind, key, location)
-    ) {
-      throw this.#corrupt(kind, key, location, "there is no such record at its place");
-    }
+  read(
+    kind: RecordKind,
+    key: Uint8Array,
+    location: RecordLocation,
+  ): Uint8Array | Promise<Uint8Array> {
+    const wanted = { kind, key, location };
+    const { pack, offset, stored } = location;
     try {
-      return openPayload(header, bytes.subarray(RECORD_HEADER_LENGTH), this.#zstd);
+      const range = this.#packs.read(pack, offset, RECORD_HEADER_LENGTH + stored);
+      if (range instanceof Promise) {
+        return range.then(
+          ({ bytes }) => this.#verified(wanted, bytes),
+          (error: unknown) => {
+            throw systemError(wanted, error);
+          },
+        );
+      }
+      if (!range.isFromMemory) return this.#verified(wanted, range.bytes);
+      return this.#fromMemory(wanted, range.bytes);
+    } catch (error) {
+      throw systemError(wanted, error);
+    }
+  }
+
+  close(): void {
+    this.#packs.close();
+  }
+
+  /** What is in memory may have been the end of a write that failed and was made again. */
+  #fromMemory(wanted: WantedRecord, bytes: Uint8Array): Uint8Array {
+    try {
+      return this.#verified(wanted, bytes);
     } catch (error) {
       if (!CastoreError.is(error, "CORRUPT")) throw error;
-      throw this.#corrupt(kind, key, location, error.message, error);
+      const { pack, offset, stored } = wanted.location;
+      const fresh = this.#packs.readNow(pack, offset, RECORD_HEADER_LENGTH + stored);
+      return this.#verified(wanted, fresh);
     }
   }
 
-  /** Closes the packs, those that are being read as soon as that is done. */
-  close(): void {
-    for (const pack of this.#open.values()) retire(pack);
-    this.#open.clear();
-  }
-
-  async #fill(
-    pack: OpenPack,
-    kind: RecordKind,
-    key: Uint8Array,
-    bytes: Uint8Array,
-    location: RecordLocation,
-  ): Promise<number> {
-    pack.reads++;
+  #verified(wanted: WantedRecord, bytes: Uint8Array): Uint8Array {
+    const { pack, offset, stored } = wanted.location;
+    const identity = this.#identity(pack);
+    const header = identity && readRecordHeader(bytes, 0, { identity, offset });
+    if (
+      header === undefined ||
+      bytes.byteLength < RECORD_HEADER_LENGTH + stored ||
+      !isAsIndexed(header, wanted)
+    ) {
+      throw corrupt(wanted, "there is no such record at its place");
+    }
     try {
-      let filled = 0;
-      while (filled < bytes.byteLength) {
-        const length = bytes.byteLength - filled;
-        const at = location.offset + filled;
-        const count =
-          bytes.byteLength <= BLOCKING_READ_BYTES
-            ? fs.readSync(pack.fd, bytes, filled, length, at)
-            : await readAsync(pack.fd, bytes, filled, at);
-        if (count === 0) break;
-        filled += count;
-      }
-      return filled;
+      const payload = openPayload(header, bytes.subarray(RECORD_HEADER_LENGTH), this.#zstd);
+      // Whoever gets it may keep it, and change it: it must not be a part of a block.
+      const isShared =
+        payload.buffer === bytes.buffer && bytes.byteLength < bytes.buffer.byteLength;
+      return isShared ? copyBytes(payload) : payload;
     } catch (error) {
-      throw fileError(
-        error,
-        `Cannot read ${describeRecord(kind, key)} in pack ${packFileName(location.pack)}`,
-      );
-    } finally {
-      pack.reads--;
-      if (pack.isRetired) retire(pack);
+      if (!CastoreError.is(error, "CORRUPT")) throw error;
+      throw corrupt(wanted, error.message, error);
     }
   }
 
-  #packOf(kind: RecordKind, key: Uint8Array, location: RecordLocation): OpenPack {
-    const known = this.#open.get(location.pack);
-    if (known !== undefined) return known;
-    const identity = this.#identityOf(location.pack);
-    if (identity === undefined) {
-      throw this.#corrupt(kind, key, location, "the index does not know the pack");
-    }
-    let fd: number;
-    try {
-      fd = fs.openSync(path.join(this.#directory, packFileName(location.pack)), "r");
-    } catch (error) {
-      if (isNodeError(error, "ENOENT"))
-        throw this.#corrupt(kind, key, location, "the pack is gone", error);
-      throw fileError(error, `Cannot open pack ${packFileName(location.pack)}`);
-    }
-    if (this.#open.size >= MAX_OPEN_PACKS) this.#retireOldest();
-    const pack = { fd, identity, reads: 0, isRetired: false };
-    this.#open.set(location.pack, pack);
-    return pack;
-  }
-
-  #retireOldest(): void {
-    for (const [id, pack] of this.#open) {
-      this.#open.delete(id);
-      retire(pack);
-      return;
-    }
-  }
-
-  #corrupt(
-    kind: RecordKind,
-    key: Uint8Array,
-    location: RecordLocation,
-    what: string,
-    cause?: unknown,
-  ): CastoreError {
-    return new CastoreError(
-      "CORRUPT",
-      `Cannot read ${describeRecord(kind, key)} in pack ${packFileName(location.pack)} at ${location.offset}: ${what}`,
-      { cause },
-    );
+  #identity(pack: number): Uint8Array | undefined {
+    const known = this.#identities.get(pack) ?? this.#identityOf(pack);
+    if (known !== undefined) this.#identities.set(pack, known);
+    return known;
   }
 }
 
-function retire(pack: OpenPack): void {
-  pack.isRetired = true;
-  if (pack.reads === 0) fs.closeSync(pack.fd);
-}
-
-function isAsIndexed(
-  header: RecordHeader,
-  kind: RecordKind,
-  key: Uint8Array,
-  location: RecordLocation,
-): boolean {
+function isAsIndexed(header: RecordHeader, { kind, key, location }: WantedRecord): boolean {
   return (
     header.kind === kind &&
     header.storedLength === location.stored &&
@@ -175,16 +123,24 @@ function isAsIndexed(
   );
 }
 
-function readAsync(
-  fd: number,
-  bytes: Uint8Array,
-  offset: number,
-  position: number,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.read(fd, bytes, offset, bytes.byteLength - offset, position, (error, count) => {
-      if (error === null) resolve(count);
-      else reject(error);
-    });
-  });
+function corrupt(
+  { kind, key, location }: WantedRecord,
+  what: string,
+  cause?: unknown,
+): CastoreError {
+  return new CastoreError(
+    "CORRUPT",
+    `Cannot read ${describeRecord(kind, key)} in pack ${packFileName(location.pack)} at ${location.offset}: ${what}`,
+    { cause },
+  );
+}
+
+function systemError(wanted: WantedRecord, error: unknown): unknown {
+  if (CastoreError.is(error)) return error;
+  if (isNodeError(error, "ENOENT")) return corrupt(wanted, "the pack is gone", error);
+  const { kind, key, location } = wanted;
+  return fileError(
+    error,
+    `Cannot read ${describeRecord(kind, key)} in pack ${packFileName(location.pack)}`,
+  );
 }

@@ -8,6 +8,7 @@ import { BlockPool } from "./block-pool.js";
 import { loadZstd, type ZstdCodec } from "./compression.js";
 import { EncoderPool } from "./encoder-pool.js";
 import { IndexReader } from "./index-database.js";
+import type { RecordLocation } from "./index-rows.js";
 import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layout.js";
 import { FileSystemPackFiles, packFileName } from "./pack-files.js";
 import type { RecordKind } from "./pack-format.js";
@@ -85,11 +86,27 @@ export class StoreCore {
     return this.#index;
   }
 
-  /** The raw payload of a record, verified; `undefined` when there is none. */
-  async read(kind: RecordKind, key: Uint8Array): Promise<Uint8Array | undefined> {
+  /**
+   * The raw payload of a record, verified; `undefined` when there is none. Without a promise where
+   * it can be had at once, see {@link RecordReader.read}.
+   */
+  read(
+    kind: RecordKind,
+    key: Uint8Array,
+  ): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     const padded = paddedKey(key);
     const location = this.index()?.find(kind, padded);
-    return location && this.records.read(kind, padded, location);
+    return location && this.readAt(kind, padded, location);
+  }
+
+  /** {@link read} for a record whose place is known. */
+  readAt(
+    kind: RecordKind,
+    key: Uint8Array,
+    location: RecordLocation,
+  ): Uint8Array | Promise<Uint8Array> {
+    this.#closing.signal.throwIfAborted();
+    return this.records.read(kind, key, location);
   }
 
   has(kind: RecordKind, key: Uint8Array): boolean {
@@ -179,7 +196,7 @@ export class StoreCore {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort(new CastoreError("STORAGE", "Cannot write: the store is closed"));
+    this.#closing.abort(new CastoreError("STORAGE", "Cannot read or write: the store is closed"));
     await Promise.allSettled(this.#writes);
     const writing = await this.#writing?.catch(() => undefined);
     await writing?.encoders.close();

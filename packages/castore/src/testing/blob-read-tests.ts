@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BlobReader, ByteRange } from "../blobservice/blob-service.js";
+import { openBlobs } from "../blobservice/open-blobs.js";
 import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
@@ -37,6 +38,40 @@ export function blobReadTests(test: BlobServiceUnderTest): void {
       const expected = [false, true, true, true, false, true];
       expect(await test.service().hasMany(digests)).toEqual(expected);
       expect(await test.service().hasMany([])).toEqual([]);
+    });
+  });
+
+  describe("openBlobs()", () => {
+    it.each([0, 1000, 400_000, MULTI_CHUNK_BYTES])(
+      "gives blobs of up to %s bytes, others as readers, each in its place",
+      async (inlineBytes) => {
+        const blobs = [0, 1, 1000, 1001, 130_000, 300_000].map((size) => seededBytes(10, size));
+        const digests = await test.service().putMany([...blobs, multiChunk]);
+        const wanted = [...digests, nowhere, ...digests.slice(2)];
+        const opened = await openBlobs(test.service(), wanted, { inlineBytes });
+        expect(opened).toHaveLength(wanted.length);
+        expect(opened[digests.length]).toBeUndefined();
+        for (const [i, blob] of opened.entries()) {
+          const expected = [...blobs, multiChunk][i <= 7 ? i : i - 6];
+          if (blob === undefined || expected === undefined) continue;
+          const isInline = blob instanceof Uint8Array;
+          if (isInline) expect(blob.byteLength).toBeLessThanOrEqual(inlineBytes);
+          const bytes = isInline ? blob : concatBytes(await collect(blob.stream()));
+          expectSameBytes(bytes, expected);
+          bytes.fill(0xee);
+        }
+        expect(await openBlobs(test.service(), [], { inlineBytes })).toEqual([]);
+      },
+    );
+
+    it("ends with the reason of its signal", async () => {
+      const [digest] = await test.service().putMany([seededBytes(4, 10)]);
+      const reason = new Error("enough");
+      const call = openBlobs(test.service(), [digest as B3Digest], {
+        inlineBytes: 100,
+        signal: AbortSignal.abort(reason),
+      });
+      await expect(call).rejects.toBe(reason);
     });
   });
 

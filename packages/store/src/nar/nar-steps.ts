@@ -17,11 +17,18 @@ export interface Place {
   readonly parent: Place | undefined;
 }
 
+/** A file on the way. */
+export interface FileStep {
+  readonly type: "file";
+  readonly place: Place | undefined;
+  readonly node: FileNode;
+}
+
 /** One step of a walk through a tree; what a NAR says at that point. */
 export type NarStep =
   | { readonly type: "directory"; readonly place: Place | undefined }
   | { readonly type: "end" }
-  | { readonly type: "file"; readonly place: Place | undefined; readonly node: FileNode }
+  | FileStep
   | { readonly type: "symlink"; readonly place: Place | undefined; readonly node: SymlinkNode };
 
 interface OpenDirectory {
@@ -38,42 +45,111 @@ export function pathOf(place: Place | undefined): Path {
   return Path.of(...components.reverse());
 }
 
+/** How much of a walk is handed over at once. */
+export interface NarStepLimits {
+  /** Most files, the only steps that take time. */
+  readonly files: number;
+  /** What the sizes of the files that {@link NarStepLimits.isSmall} names may add up to; one may be larger. */
+  readonly bytes: number;
+  readonly isSmall: (node: FileNode) => boolean;
+}
+
+/** Some steps in their order, and what their small files add up to. */
+export interface NarStepBatch {
+  readonly steps: readonly NarStep[];
+  readonly bytes: number;
+}
+
+/** Most steps in a batch without files. */
+const MAX_BATCH_STEPS = 256;
+
+/**
+ * The steps of a walk through a tree, in batches: fewer, larger pieces of work.
+ *
+ * @throws {@link NarRenderError} when a Directory is missing, after the steps before it
+ */
+export async function* narStepBatches(
+  directories: DirectoryService,
+  root: Node,
+  limits: NarStepLimits,
+  options: CallOptions = {},
+): AsyncGenerator<NarStepBatch, void, undefined> {
+  const walk = new NarWalk(directories, root, options);
+  let failure: { readonly error: unknown } | undefined;
+  while (failure === undefined && !walk.atEnd) {
+    const steps: NarStep[] = [];
+    let files = 0;
+    let bytes = 0;
+    try {
+      while (files < limits.files && bytes < limits.bytes && steps.length < MAX_BATCH_STEPS) {
+        const step = walk.next() ?? (await walk.open());
+        steps.push(step);
+        if (step.type === "file") {
+          files++;
+          if (limits.isSmall(step.node)) bytes += Number(step.node.size);
+        }
+        if (walk.atEnd) break;
+      }
+    } catch (error) {
+      failure = { error };
+    }
+    if (steps.length > 0) yield { steps, bytes };
+  }
+  if (failure !== undefined) throw failure.error;
+}
+
 /**
  * Goes through the tree in the order of a NAR: depth first, names in byte order, with the end of each
  * directory. Uses a stack of its own, so that no depth is too deep; holds the Directories on the way
  * down to where it is, and joins names to a path only when there is an error to report.
- *
- * @throws {@link NarRenderError} when a Directory is missing
  */
-export async function* narSteps(
-  directories: DirectoryService,
-  root: Node,
-  options: CallOptions = {},
-): AsyncGenerator<NarStep, void, undefined> {
-  const open: OpenDirectory[] = [];
-  let node = root;
-  let place: Place | undefined;
-  for (;;) {
-    options.signal?.throwIfAborted();
-    if (node.type === "directory") {
-      const directory = await load(directories, node, place, options);
-      open.push({ place, directory, next: 0 });
-      yield { type: "directory", place };
-    } else if (node.type === "file") {
-      yield { type: "file", place, node };
-    } else {
-      yield { type: "symlink", place, node };
+class NarWalk {
+  readonly #directories: DirectoryService;
+  readonly #options: CallOptions;
+  readonly #open: OpenDirectory[] = [];
+  /** What comes next unless a directory ends. */
+  #node: Node | undefined;
+  #place: Place | undefined;
+
+  constructor(directories: DirectoryService, root: Node, options: CallOptions) {
+    this.#directories = directories;
+    this.#options = options;
+    this.#node = root;
+  }
+
+  get atEnd(): boolean {
+    return this.#node === undefined && this.#open.length === 0;
+  }
+
+  /** The next step; `undefined` when it is a directory, which takes {@link open}. */
+  next(): NarStep | undefined {
+    const [node, place] = [this.#node, this.#place];
+    if (node === undefined) {
+      this.#open.pop();
+      this.#advance();
+      return { type: "end" };
     }
-    let last = open.at(-1);
-    while (last !== undefined && last.next === last.directory.entries.length) {
-      yield { type: "end" };
-      open.pop();
-      last = open.at(-1);
-    }
+    if (node.type === "directory") return undefined;
+    this.#advance();
+    return node.type === "file" ? { type: "file", place, node } : { type: "symlink", place, node };
+  }
+
+  /** @throws {@link NarRenderError} when the Directory is missing */
+  async open(): Promise<NarStep> {
+    const place = this.#place;
+    this.#options.signal?.throwIfAborted();
+    const node = this.#node as DirectoryNode;
+    const directory = await load(this.#directories, node, place, this.#options);
+    this.#open.push({ place, directory, next: 0 });
+    this.#advance();
+    return { type: "directory", place };
+  }
+
+  #advance(): void {
+    const last = this.#open.at(-1);
     const entry = last?.directory.entries[last.next++];
-    if (entry === undefined) return;
-    place = { name: entry.name, parent: last?.place };
-    node = entry.node;
+    this.#node = entry?.node;
+    this.#place = entry && { name: entry.name, parent: last?.place };
   }
 }
 

@@ -1,10 +1,18 @@
-import type { BlobService, CallOptions, DirectoryService, FileNode, Node } from "@tvix/castore";
+import {
+  type BlobReader,
+  type BlobService,
+  type CallOptions,
+  type DirectoryService,
+  type FileNode,
+  type Node,
+  openBlobs,
+} from "@tvix/castore";
 import type { NarCalculation } from "../nar-calculation.js";
 import { createSha256 } from "../sha256/sha256.js";
 import { mapAhead } from "./map-ahead.js";
 import { NarEncoder } from "./nar-encoder.js";
 import { NarRenderError } from "./nar-render-error.js";
-import { type NarStep, narSteps, type Place, pathOf } from "./nar-steps.js";
+import { type FileStep, type NarStep, narStepBatches, pathOf } from "./nar-steps.js";
 
 /** Where the content of trees is. */
 export interface CastoreServices {
@@ -14,19 +22,23 @@ export interface CastoreServices {
 
 /** Files up to this size are read ahead of their turn, whole; larger ones are streamed. */
 const READ_AHEAD_FILE_BYTES = 1024 * 1024;
+/** Files of a batch, which are asked for at once. */
+const BATCH_FILES = 8;
+/** What the files of a batch may add up to. */
+const BATCH_BYTES = 1024 * 1024;
 /** Memory for what was read ahead. */
 const READ_AHEAD_BYTES = 8 * 1024 * 1024;
-/** How many steps of the walk may be under way, most of them files: enough to hide a round trip. */
-const READ_AHEAD_STEPS = 64;
+/** How many batches may be under way: enough to hide a round trip. */
+const READ_AHEAD_BATCHES = 8;
 
-/** A step with what its turn needs. */
-interface ReadyStep {
-  readonly step: NarStep;
-  /** The content of a file, in pieces that together have the right length, or fail in the end. */
-  readonly content: AsyncIterable<Uint8Array> | readonly Uint8Array[];
+/** The content of a file: all of it in pieces, or a reader. */
+type Content = readonly Uint8Array[] | BlobReader;
+
+/** Steps, and for each file among them, in order, its content. */
+interface ReadyBatch {
+  readonly steps: readonly NarStep[];
+  readonly contents: readonly (Content | undefined)[];
 }
-
-const NO_CONTENT: readonly Uint8Array[] = [];
 
 /**
  * Renders the tree `root` as a NAR. One-shot; pieces belong to the consumer. Memory stays bounded
@@ -45,16 +57,26 @@ export async function* renderNar(
   const pieces: Uint8Array[] = [];
   const encoder = new NarEncoder((bytes) => pieces.push(bytes), { lasting: true });
   try {
-    const steps = narSteps(services.directories, root, { signal });
-    for await (const { step, content } of readAhead(services.blobs, steps, { signal })) {
-      begin(encoder, step);
-      for await (const bytes of content) {
-        signal.throwIfAborted();
-        encoder.fileBytes(bytes);
-        if (pieces.length > 0) yield* pieces.splice(0);
+    for await (const { steps, contents } of readAhead(services, root, { signal })) {
+      signal.throwIfAborted();
+      let files = 0;
+      for (const step of steps) {
+        begin(encoder, step);
+        if (step.type === "file") {
+          const content = contents[files++];
+          if (isReader(content)) {
+            for await (const bytes of streamFile(content, step, { signal })) {
+              signal.throwIfAborted();
+              encoder.fileBytes(bytes);
+              for (const piece of pieces.splice(0)) yield piece;
+            }
+          } else {
+            for (const bytes of wholeFile(content, step)) encoder.fileBytes(bytes);
+          }
+          encoder.endFile();
+        }
+        if (pieces.length > 0) for (const piece of pieces.splice(0)) yield piece;
       }
-      if (step.type === "file") encoder.endFile();
-      if (pieces.length > 0) yield* pieces.splice(0);
     }
   } finally {
     // Reads that are ahead of the place where the consumer stopped are of no use any more.
@@ -93,24 +115,45 @@ function begin(encoder: NarEncoder, step: NarStep): void {
 }
 
 function readAhead(
-  blobs: BlobService,
-  steps: AsyncIterable<NarStep>,
+  { blobs, directories }: CastoreServices,
+  root: Node,
   options: CallOptions,
-): AsyncIterable<ReadyStep> {
-  const isSmall = (node: FileNode) => node.size <= READ_AHEAD_FILE_BYTES;
+): AsyncIterable<ReadyBatch> {
+  const limits = { files: BATCH_FILES, bytes: BATCH_BYTES, isSmall };
   return mapAhead(
-    steps,
-    async (step) => {
-      if (step.type !== "file") return { step, content: NO_CONTENT };
-      const content = streamFile(blobs, step.node, step.place, options);
-      return { step, content: isSmall(step.node) ? await collect(content) : content };
-    },
+    narStepBatches(directories, root, limits, options),
+    ({ steps }) => readBatch(blobs, steps, options),
     {
-      maxItems: READ_AHEAD_STEPS,
+      maxItems: READ_AHEAD_BATCHES,
       maxWeight: READ_AHEAD_BYTES,
-      weigh: (step) => (step.type === "file" && isSmall(step.node) ? Number(step.node.size) : 0),
+      weigh: (batch) => batch.bytes,
     },
   );
+}
+
+function isSmall(node: FileNode): boolean {
+  return node.size <= READ_AHEAD_FILE_BYTES;
+}
+
+async function readBatch(
+  blobs: BlobService,
+  steps: readonly NarStep[],
+  options: CallOptions,
+): Promise<ReadyBatch> {
+  const files = steps.filter((step) => step.type === "file");
+  const opened = await openBlobs(
+    blobs,
+    files.map(({ node }) => node.digest),
+    { ...options, inlineBytes: READ_AHEAD_FILE_BYTES },
+  );
+  const contents = opened.map((blob, i) => {
+    if (blob instanceof Uint8Array) return [blob];
+    const file = files[i] as FileStep;
+    if (blob === undefined || !isSmall(file.node)) return blob;
+    return collect(streamFile(blob, file, options));
+  });
+  const isAllThere = !contents.some((content) => content instanceof Promise);
+  return { steps, contents: isAllThere ? (contents as Content[]) : await Promise.all(contents) };
 }
 
 async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
@@ -119,28 +162,40 @@ async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array[]
   return pieces;
 }
 
+function isReader(content: Content | undefined): content is BlobReader {
+  return content !== undefined && "stream" in content;
+}
+
+/** The pieces of a file that was read ahead, which are as long together as its node states. */
+function wholeFile(
+  content: readonly Uint8Array[] | undefined,
+  file: FileStep,
+): readonly Uint8Array[] {
+  if (content === undefined) {
+    throw new NarRenderError("missing-blob", file.node.digest, pathOf(file.place));
+  }
+  const length = content.reduce((sum, piece) => sum + piece.byteLength, 0);
+  if (BigInt(length) !== file.node.size) throw mismatch(file, length);
+  return content;
+}
+
 /** Yields the content of a file: never more bytes than its node states, and not fewer in the end. */
 async function* streamFile(
-  blobs: BlobService,
-  node: FileNode,
-  place: Place | undefined,
+  reader: BlobReader,
+  file: FileStep,
   options: CallOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const mismatch = (length: number, qualifier = "") =>
-    new NarRenderError(
-      "size-mismatch",
-      node.digest,
-      pathOf(place),
-      `has ${qualifier}${length} bytes, not ${node.size}`,
-    );
-  const reader = await blobs.openRead(node.digest, options);
-  if (reader === undefined) throw new NarRenderError("missing-blob", node.digest, pathOf(place));
-  if (BigInt(reader.size) !== node.size) throw mismatch(reader.size);
+  if (BigInt(reader.size) !== file.node.size) throw mismatch(file, reader.size);
   let length = 0;
   for await (const bytes of reader.stream({}, options)) {
     length += bytes.byteLength;
-    if (length > reader.size) throw mismatch(length, "at least ");
+    if (length > reader.size) throw mismatch(file, length, "at least ");
     yield bytes;
   }
-  if (length < reader.size) throw mismatch(length);
+  if (length < reader.size) throw mismatch(file, length);
+}
+
+function mismatch({ node, place }: FileStep, length: number, qualifier = ""): NarRenderError {
+  const detail = `has ${qualifier}${length} bytes, not ${node.size}`;
+  return new NarRenderError("size-mismatch", node.digest, pathOf(place), detail);
 }
