@@ -3,10 +3,18 @@ import { connect } from "node:net";
 import { isAbsolute, join, resolve } from "node:path";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
 import { LocalStore } from "@tvix/castore/local";
-import { openRpcChannel, type RpcChannel, type RpcChannelOptions } from "@tvix/grpc";
+import {
+  openRpcChannel,
+  parseRpcAddress,
+  type RpcAddress,
+  RpcAddressError,
+  type RpcChannel,
+  type RpcChannelOptions,
+} from "@tvix/grpc";
 import { RememberedNarCalculation } from "@tvix/store";
 import { GrpcNarCalculation, GrpcPathInfoService, GrpcStoreMaintenance } from "@tvix/store/grpc";
 import type { DataDirSources } from "../data-dir.js";
+import { UsageError } from "../exit.js";
 import type { OpenStore } from "./open-store.js";
 import { daemonSocket } from "./place.js";
 
@@ -14,14 +22,23 @@ import { daemonSocket } from "./place.js";
  * Opens the store behind a daemon. What imports remember of the trees they read is kept on this side,
  * in a cache directory of its own for each address.
  *
- * @throws `RpcAddressError` for an address that cannot be parsed
+ * @throws {@link UsageError} for an address that cannot be parsed
  */
 export async function openRemote(
   address: string,
   options: RpcChannelOptions,
   sources: DataDirSources,
 ): Promise<OpenStore> {
-  return await storeBehind(openRpcChannel(address, options), address, sources);
+  return await storeBehind(openRpcChannel(parseAddress(address), options), address, sources);
+}
+
+function parseAddress(address: string): RpcAddress {
+  try {
+    return parseRpcAddress(address);
+  } catch (error) {
+    if (!(error instanceof RpcAddressError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
 }
 
 /**
