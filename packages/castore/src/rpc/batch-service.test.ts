@@ -1,0 +1,229 @@
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { BatchService } from "@tvix/protos/batch";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { BlobService } from "../blobservice/blob-service.js";
+import { MemoryBlobService } from "../blobservice/memory.js";
+import { concatBytes } from "../bytes.js";
+import type { B3Digest } from "../digest.js";
+import { MemoryDirectoryService } from "../directoryservice/memory.js";
+import { blake3 } from "../hasher/blake3.js";
+import { directoryOf, NOWHERE } from "../testing/directory-builders.js";
+import { EMPTY_DIGEST } from "../testing/fixtures.js";
+import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
+import { seededBytes } from "../testing/seeded-random.js";
+import { directoryDigest } from "../wire/directory-digest.js";
+import { registerBatchService } from "./batch-service.js";
+import { MAX_BLOBS_PER_CALL, MAX_CHUNK_BYTES, MAX_DIGESTS_PER_CALL } from "./limits.js";
+
+/** A service that cannot be given chunks. */
+class PlainBlobService implements BlobService {
+  readonly #inner = new MemoryBlobService();
+  readonly has: BlobService["has"] = (...args) => this.#inner.has(...args);
+  readonly hasMany: BlobService["hasMany"] = (...args) => this.#inner.hasMany(...args);
+  readonly openRead: BlobService["openRead"] = (...args) => this.#inner.openRead(...args);
+  readonly put: BlobService["put"] = (...args) => this.#inner.put(...args);
+  readonly putMany: BlobService["putMany"] = (...args) => this.#inner.putMany(...args);
+  readonly chunks: BlobService["chunks"] = (...args) => this.#inner.chunks(...args);
+}
+
+let server: GrpcServer;
+let blobs: BlobService;
+let directories: MemoryDirectoryService;
+
+async function serve(service: BlobService): Promise<void> {
+  blobs = service;
+  directories = new MemoryDirectoryService();
+  server = await serveGrpc((router) => registerBatchService(router, { blobs, directories }));
+}
+
+beforeEach(() => serve(new MemoryBlobService()));
+afterEach(() => server.close());
+
+const client = () => createClient(BatchService, server.transport);
+
+async function expectFailure(call: Promise<unknown>, code: Code, message: RegExp): Promise<void> {
+  const error = await call.then(
+    () => expect.fail("The call succeeded"),
+    (cause: unknown) => ConnectError.from(cause),
+  );
+  expect(Code[error.code]).toBe(Code[code]);
+  expect(error.rawMessage).toMatch(message);
+}
+
+describe("FindMissingBlobs", () => {
+  it("answers with the positions of those that are not stored", async () => {
+    const [a, b] = (await blobs.putMany([Uint8Array.of(1), Uint8Array.of(2)])) as [
+      B3Digest,
+      B3Digest,
+    ];
+    const digests = [NOWHERE, a, NOWHERE, b, NOWHERE].map((digest) => digest.toBytes());
+    expect((await client().findMissingBlobs({ digests })).missing).toEqual([0, 2, 4]);
+    expect((await client().findMissingBlobs({})).missing).toEqual([]);
+  });
+
+  it("refuses digests of another length, and too many", async () => {
+    const short = client().findMissingBlobs({ digests: [new Uint8Array(31)] });
+    await expectFailure(short, Code.InvalidArgument, /^invalid digest length/);
+    const digests = new Array(MAX_DIGESTS_PER_CALL + 1).fill(NOWHERE.toBytes());
+    const many = client().findMissingBlobs({ digests });
+    await expectFailure(many, Code.InvalidArgument, /65537 digests, more than 65536/);
+  });
+});
+
+describe("PutBlobs", () => {
+  it("stores all and answers with their digests in order", async () => {
+    const contents = [seededBytes(1, 10), new Uint8Array(0), seededBytes(2, 300_000)];
+    const { digests } = await client().putBlobs({ contents });
+    expect(digests.length).toBe(3);
+    for (const [i, content] of contents.entries()) {
+      expect(blake3(content).equalsBytes(digests[i] as Uint8Array)).toBe(true);
+      expect(await blobs.has(blake3(content))).toBe(true);
+    }
+  });
+
+  it("refuses too many blobs, and too many bytes", async () => {
+    const many = { contents: new Array(MAX_BLOBS_PER_CALL + 1).fill(new Uint8Array(0)) };
+    await expectFailure(client().putBlobs(many), Code.InvalidArgument, /16385 blobs/);
+    const large = { contents: [new Uint8Array(4 * 1024 * 1024), Uint8Array.of(1)] };
+    await expectFailure(client().putBlobs(large), Code.InvalidArgument, /4194305 bytes/);
+    expect(await blobs.has(blake3(Uint8Array.of(1)))).toBe(false);
+  });
+});
+
+describe.each([
+  ["a store that takes chunks", () => new MemoryBlobService()],
+  ["one that does not", () => new PlainBlobService()],
+] as const)("PutChunkedBlob to %s", (_label, make) => {
+  const pieces = [seededBytes(3, 1000), seededBytes(4, 10), seededBytes(5, 2000)];
+  const digest = blake3(concatBytes(pieces));
+  let chunks: { digest: Uint8Array; size: bigint }[];
+
+  beforeEach(async () => {
+    await server.close();
+    await serve(make());
+    await blobs.putMany(pieces);
+    chunks = pieces.map((piece) => ({
+      digest: blake3(piece).toBytes(),
+      size: BigInt(piece.byteLength),
+    }));
+  });
+
+  type Message = { digest?: Uint8Array; chunks?: { digest: Uint8Array; size: bigint }[] };
+
+  function put(...messages: Message[]) {
+    return client().putChunkedBlob(
+      (async function* () {
+        yield* messages;
+      })(),
+    );
+  }
+
+  it("makes a blob, whatever messages the list comes in", async () => {
+    await put(
+      { chunks: chunks.slice(0, 2) },
+      {},
+      { digest: digest.toBytes(), chunks: chunks.slice(2) },
+    );
+    expect(await blobs.has(digest)).toBe(true);
+    await put({ chunks }, { digest: digest.toBytes() });
+  });
+
+  it("makes the empty blob", async () => {
+    await put({ digest: EMPTY_DIGEST.toBytes() });
+    expect(await blobs.has(EMPTY_DIGEST)).toBe(true);
+  });
+
+  const refused: readonly [string, Code, RegExp, () => Message[]][] = [
+    ["no message", Code.InvalidArgument, /no digest/, () => []],
+    ["no digest", Code.InvalidArgument, /no digest/, () => [{ chunks }]],
+    [
+      "a message after the digest",
+      Code.InvalidArgument,
+      /follows/,
+      () => [{ digest: digest.toBytes(), chunks }, {}],
+    ],
+    ["a short digest", Code.InvalidArgument, /length/, () => [{ digest: new Uint8Array(31) }]],
+    [
+      "a short digest of a chunk",
+      Code.InvalidArgument,
+      /length/,
+      () => [{ digest: digest.toBytes(), chunks: [{ digest: new Uint8Array(1), size: 1n }] }],
+    ],
+    [
+      "an empty chunk",
+      Code.InvalidArgument,
+      /a chunk of 0 bytes/,
+      () => [{ digest: digest.toBytes(), chunks: [{ digest: EMPTY_DIGEST.toBytes(), size: 0n }] }],
+    ],
+    [
+      "a huge chunk",
+      Code.InvalidArgument,
+      /a chunk of 16777217 bytes/,
+      () => [
+        {
+          digest: digest.toBytes(),
+          chunks: [{ digest: digest.toBytes(), size: BigInt(MAX_CHUNK_BYTES) + 1n }],
+        },
+      ],
+    ],
+    [
+      "chunks that make up something else",
+      Code.InvalidArgument,
+      /make up/,
+      () => [{ digest: digest.toBytes(), chunks: chunks.toReversed() }],
+    ],
+    [
+      "a wrong size",
+      Code.InvalidArgument,
+      /bytes instead of/,
+      () => [
+        {
+          digest: digest.toBytes(),
+          chunks: chunks.map((one) => ({ ...one, size: one.size + 1n })),
+        },
+      ],
+    ],
+    [
+      "a chunk that is not stored",
+      Code.NotFound,
+      /is not stored/,
+      () => [
+        { digest: digest.toBytes(), chunks: [...chunks, { digest: NOWHERE.toBytes(), size: 1n }] },
+      ],
+    ],
+  ];
+  it.each(refused)("refuses %s", async (_name, code, message, messages) => {
+    await expectFailure(put(...messages()), code, message);
+    expect(await blobs.has(digest)).toBe(false);
+  });
+
+  it("refuses more chunks than it holds in memory", async () => {
+    const chunk = { digest: blake3(pieces[1] as Uint8Array).toBytes(), size: 10n };
+    const part = { chunks: new Array(65_536).fill(chunk) };
+    const call = put(...new Array(17).fill(part), { digest: digest.toBytes() });
+    await expectFailure(call, Code.InvalidArgument, /1114112 chunks, more than 1048576/);
+  });
+});
+
+describe("FindMissingDirectories", () => {
+  it("answers with the positions of those that are not stored", async () => {
+    const stored = directoryOf({});
+    const digest = await directories.put(stored);
+    const digests = [NOWHERE, digest, directoryDigest(stored), NOWHERE];
+    const { missing } = await client().findMissingDirectories({
+      digests: digests.map((one) => one.toBytes()),
+    });
+    expect(missing).toEqual([0, 3]);
+  });
+
+  it("answers about many", async () => {
+    const digests = new Array(1000).fill(NOWHERE.toBytes());
+    const { missing } = await client().findMissingDirectories({ digests });
+    expect(missing).toEqual(digests.map((_, i) => i));
+  });
+
+  it("refuses digests of another length", async () => {
+    const call = client().findMissingDirectories({ digests: [new Uint8Array(33)] });
+    await expectFailure(call, Code.InvalidArgument, /^invalid digest length/);
+  });
+});
