@@ -22,13 +22,10 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = SETTING_KEYS.filter(
   (key) => key !== "data-dir",
 ).map((key) => {
   const { kind, value, summary } = KEYS[key];
-  const name = flagOf(key);
   return {
-    name,
+    name: flagOf(key),
     ...(value === undefined ? {} : { value }),
     ...(kind === "path" ? { completes: "file" as const } : {}),
-    summary: name.startsWith("no-")
-      ? `Do not: ${summary.charAt(0).toLowerCase()}${summary.slice(1)}`
-      : summary,
+    summary,
   };
 });

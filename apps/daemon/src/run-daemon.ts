@@ -115,8 +115,7 @@ async function stop({ life, logger, server, removeSocket }: Daemon, settings: Se
   logger.info("stopping", { calls: callCount, connections: connectionCount });
   life.become("draining");
   // Whoever looks for a daemon now must not find one that is about to end.
-  await removeSocket();
-  await server.drain(settings["shutdown-grace"]);
+  await Promise.all([server.drain(settings["shutdown-grace"]), removeSocket()]);
   life.become("stopped");
   logger.info("stopped");
 }

@@ -9,7 +9,7 @@ export interface KeySpec {
   readonly kind: "switch" | "number" | "path" | "list" | "time" | "size" | "text";
   /** Placeholder of the value; switches have none. */
   readonly value?: string;
-  /** One sentence without a final period. */
+  /** What the option does: one sentence without a final period. */
   readonly summary: string;
 }
 
@@ -30,8 +30,8 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     value: "FILE",
     summary: "Ask for a token of this file: NAME SCOPE TOKEN on each line",
   },
-  list: { kind: "switch", summary: "Answer PathInfoService.List" },
-  metrics: { kind: "switch", summary: "Serve /metrics" },
+  list: { kind: "switch", summary: "Refuse to list all store paths (PathInfoService.List)" },
+  metrics: { kind: "switch", summary: "Serve no /metrics" },
   "shutdown-grace": {
     kind: "time",
     value: "TIME",

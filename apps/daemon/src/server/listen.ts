@@ -27,7 +27,6 @@ export async function listenEverywhere(
   passed: readonly PassedSocket[],
 ): Promise<Listening> {
   const scheme = settings["tls.cert"] === undefined ? "http" : "https";
-  const socket = await openDataSocket(settings["data-dir"], (path) => server.listen({ path }));
   const addresses: string[] = [];
   for (const { fd, name } of passed) {
     const address = await named(`the passed socket ${name}`, () => server.listen({ fd }));
@@ -38,6 +37,8 @@ export async function listenEverywhere(
     const address = await named(formatListenAddress(at), () => server.listen(at));
     addresses.push(textOf(address, scheme));
   }
+  // The last, so that none stays behind when one of the others cannot be had.
+  const socket = await openDataSocket(settings["data-dir"], (path) => server.listen({ path }));
   addresses.push(`unix://${socket.path}`);
   return { addresses, removeSocket: socket.remove };
 }
