@@ -7,6 +7,7 @@ import {
   copyBytes,
   equalBytes,
   escapeBytes,
+  plainBytes,
   toBase64,
   toHex,
   toLatin1,
@@ -99,5 +100,17 @@ describe("escapeBytes()", () => {
     ["half a character", Uint8Array.of(0x61, 0xc3), "a\\xc3"],
   ])("shows %s", (_label, bytes, expected) => {
     expect(escapeBytes(bytes)).toBe(expected);
+  });
+});
+
+describe("plainBytes()", () => {
+  it("gives the same memory, without the methods of a Buffer", () => {
+    const buffer = Buffer.from("abcdef").subarray(1, 4);
+    const plain = plainBytes(buffer);
+    expect(Object.getPrototypeOf(plain)).toBe(Uint8Array.prototype);
+    expect(plain).toEqual(Uint8Array.of(0x62, 0x63, 0x64));
+    buffer[0] = 0;
+    expect(plain[0]).toBe(0);
+    expect(plainBytes(plain)).toBe(plain);
   });
 });

@@ -3,8 +3,8 @@ import { CastoreError } from "../errors.js";
 import type { BlobService, CallOptions } from "./blob-service.js";
 
 /**
- * Stores `bytes` as one blob and returns its digest. The array may be reused as soon as the call has
- * returned its promise.
+ * Stores `bytes` as one blob and returns its digest. The array must stay as it is until the promise
+ * settles.
  */
 export async function putBytes(
   service: BlobService,

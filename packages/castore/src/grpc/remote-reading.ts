@@ -2,13 +2,12 @@
 import type { Transport } from "@connectrpc/connect";
 import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
 import type { CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
-import { concatBytes } from "../bytes.js";
+import { concatBytes, plainBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { blake3, createBlake3 } from "../hasher/blake3.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { callServerStream } from "./call.js";
-import { plainBytes } from "./plain-bytes.js";
 
 /** Empty messages in a row that are taken; an endless stream of them would keep a reader for ever. */
 const MAX_EMPTY_MESSAGES = 1000;

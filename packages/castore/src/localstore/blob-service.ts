@@ -10,7 +10,6 @@ import type {
 import { resolveRange } from "../blobservice/byte-range.js";
 import type { ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
-import { copyBytes } from "../bytes.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
 import { BlobUpload } from "./blob-upload.js";
@@ -98,8 +97,7 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
       Promise.all(
         blobs
           .filter((blob) => blob.byteLength > SINGLE_CHUNK_BYTES)
-          // The caller may reuse its arrays once we have returned; `put` reads its source later.
-          .map((blob) => this.put([copyBytes(blob)], options)),
+          .map((blob) => this.put([blob], options)),
       ),
     ]);
     if (large.length === 0) return digests;

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import zlib from "node:zlib";
+import { plainBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 
 /** Zstandard frames, one at a time. */
@@ -61,17 +62,10 @@ export function nodeZstd(): ZstdCodec | undefined {
   const ZSTD_C_COMPRESSION_LEVEL = 100;
   const options = { params: { [ZSTD_C_COMPRESSION_LEVEL]: LEVEL } };
   return checked({
-    compress: (bytes) => withoutBuffer(functions.zstdCompressSync(bytes, options)),
+    compress: (bytes) => plainBytes(functions.zstdCompressSync(bytes, options)),
     decompress: (bytes, rawLength) =>
-      withoutBuffer(
-        functions.zstdDecompressSync(bytes, { maxOutputLength: Math.max(rawLength, 1) }),
-      ),
+      plainBytes(functions.zstdDecompressSync(bytes, { maxOutputLength: Math.max(rawLength, 1) })),
   });
-}
-
-/** The same memory as a plain array: what Node gives is a Buffer. */
-function withoutBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The part of `zstd-napi/binding` that is used: contexts that are reused, output into our memory. */

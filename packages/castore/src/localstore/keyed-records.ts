@@ -1,5 +1,5 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { copyBytes } from "../bytes.js";
+import { copyBytes, plainBytes } from "../bytes.js";
 import { RECORD_KEY_LENGTH, type RecordKind } from "./pack-format.js";
 import type { DerivedCache, KeyedRecord, RecordStore } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
@@ -71,7 +71,7 @@ export class IndexDerivedCache implements DerivedCache {
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     const value = this.#core.index()?.derived(this.#space, key);
-    return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    return value && plainBytes(value);
   }
 
   async put(key: Uint8Array, value: Uint8Array): Promise<void> {

@@ -133,7 +133,6 @@ export class StoreCore {
     payloads: readonly Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<B3Digest[]> {
-    // Before anything is awaited: the caller may reuse its arrays once we have returned.
     const batch = inSharedMemory(payloads);
     const { writer, encoders } = await this.#forWriting(signal);
     const encoded = await encoders.encode({ kind, ...batch });
