@@ -19,6 +19,7 @@ import { openStore } from "./store/open-store.js";
 import { passedSockets } from "./systemd/activation.js";
 import { followLife } from "./systemd/follow-life.js";
 import { createNotifier } from "./systemd/notifier.js";
+import { closeTracing } from "./tracing/close-tracing.js";
 import { startTracing } from "./tracing/tracing.js";
 
 /** The world outside, as far as the daemon may touch it. */
@@ -87,7 +88,7 @@ async function start(
 
   const metrics = settings.metrics ? await openMetrics(local, version) : undefined;
   const tracing = await startTracing(env, version);
-  closers.add(() => closeTracing(tracing, logger));
+  if (tracing !== undefined) closers.add(() => closeTracing(tracing, logger));
   const server = createServer({
     settings,
     tls,
@@ -99,6 +100,8 @@ async function start(
     tracing,
   });
   closers.add(() => server.close());
+  // The first call may be waiting in a passed socket: from here on there is nothing that it would lack.
+  life.become("listening");
   const listening = await listenEverywhere(server, settings, passed);
   closers.add(() => listening.removeSocket());
   signal.throwIfAborted();
@@ -133,18 +136,6 @@ async function openLog(settings: Settings, host: DaemonHost): Promise<Logger> {
 async function openMetrics(local: LocalStore, version: string): Promise<Metrics> {
   const { Metrics } = await import("./metrics/metrics.js");
   return new Metrics({ methods: knownMethods(), storeCounters: () => local.counters, version });
-}
-
-async function closeTracing(
-  tracing: { close(): Promise<void> } | undefined,
-  logger: Logger,
-): Promise<void> {
-  try {
-    await tracing?.close();
-  } catch (error) {
-    // A collector that is away is no reason to fail: the store is sound.
-    logger.warn("the last traces could not be sent", { reason: errorText(error) });
-  }
 }
 
 function readTokens(settings: Settings, logger: Logger) {

@@ -10,25 +10,27 @@ function after(...states: readonly LifeState[]): Life {
 describe("Life", () => {
   it.each<[LifeState[], boolean]>([
     [[], false],
-    [["ready"], true],
-    [["ready", "reloading"], true],
-    [["ready", "reloading", "ready"], true],
-    [["ready", "draining"], false],
-    [["ready", "reloading", "draining"], false],
-    [["ready", "draining", "stopped"], false],
-    [["draining"], false],
-    [["stopped"], false],
+    [["listening"], true],
+    [["listening", "ready"], true],
+    [["listening", "ready", "reloading"], true],
+    [["listening", "ready", "reloading", "ready"], true],
+    [["listening", "ready", "draining"], false],
+    [["listening", "ready", "reloading", "draining"], false],
+    [["listening", "ready", "draining", "stopped"], false],
+    [["listening", "draining"], false],
   ])("after %j serves calls: %s", (states, expected) => {
     expect(after(...states).isServing).toBe(expected);
   });
 
   it.each<[LifeState[], LifeState]>([
     [[], "reloading"],
-    [["ready"], "stopped"],
-    [["ready"], "ready"],
-    [["ready", "draining"], "ready"],
-    [["ready", "draining"], "draining"],
-    [["stopped"], "ready"],
+    [["listening", "ready"], "stopped"],
+    [["listening", "ready"], "ready"],
+    [["listening", "ready", "draining"], "ready"],
+    [["listening", "ready", "draining"], "draining"],
+    [[], "ready"],
+    [[], "draining"],
+    [["listening"], "reloading"],
   ])("after %j does not become %s", (states, next) => {
     const life = after(...states);
     const { state } = life;
@@ -41,11 +43,11 @@ describe("Life", () => {
     const told: string[] = [];
     life.onChange((state) => told.push(`first ${state}`));
     life.onChange((state) => told.push(`second ${state}, ${life.state}`));
-    life.become("ready");
+    life.become("listening");
     life.become("draining");
     expect(told).toEqual([
-      "first ready",
-      "second ready, ready",
+      "first listening",
+      "second listening, listening",
       "first draining",
       "second draining, draining",
     ]);

@@ -2,15 +2,17 @@
  * Where a daemon is in its life. It only goes on, except that reloading ends in "ready" again.
  *
  * - "starting": the store is being opened
- * - "ready": calls are served
+ * - "listening": calls are served on the addresses that are there so far
+ * - "ready": calls are served on all addresses
  * - "reloading": they are, while files are read again
  * - "draining": no new calls; those that have begun go on
  * - "stopped": everything is closed
  */
-export type LifeState = "starting" | "ready" | "reloading" | "draining" | "stopped";
+export type LifeState = "starting" | "listening" | "ready" | "reloading" | "draining" | "stopped";
 
 const NEXT: Readonly<Record<LifeState, readonly LifeState[]>> = {
-  starting: ["ready", "draining", "stopped"],
+  starting: ["listening"],
+  listening: ["ready", "draining"],
   ready: ["reloading", "draining"],
   reloading: ["ready", "draining"],
   draining: ["stopped"],
@@ -28,7 +30,7 @@ export class Life {
 
   /** Whether calls are served. */
   get isServing(): boolean {
-    return this.#state === "ready" || this.#state === "reloading";
+    return ["listening", "ready", "reloading"].includes(this.#state);
   }
 
   /** Calls `listener` after each change, in the order in which listeners were added. */

@@ -38,8 +38,9 @@ describe("httpRoutes()", () => {
     const url = await serve({ life });
     const both = async () => [await get(`${url}/healthz`), await get(`${url}/readyz`)];
     expect(await both()).toEqual(["200 ok\n", "503 starting\n"]);
-    life.become("ready");
+    life.become("listening");
     expect(await both()).toEqual(["200 ok\n", "200 ready\n"]);
+    life.become("ready");
     life.become("reloading");
     expect(await both()).toEqual(["200 ok\n", "200 ready\n"]);
     life.become("draining");

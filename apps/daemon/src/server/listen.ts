@@ -31,7 +31,7 @@ export async function listenEverywhere(
   for (const { fd, name } of passed) {
     const address = await named(`the passed socket ${name}`, () => server.listen({ fd }));
     refuseExposure(address, settings, name);
-    addresses.push(textOf(address, scheme));
+    addresses.push(textOf(address, scheme, name));
   }
   for (const at of passed.length === 0 ? settings.listen : []) {
     const address = await named(formatListenAddress(at), () => server.listen(at));
@@ -59,8 +59,8 @@ function refuseExposure(address: BoundAddress, settings: Settings, name: string)
   if (problem !== undefined) throw new ConfigError([`the passed socket ${name}: ${problem}`]);
 }
 
-function textOf(address: BoundAddress, scheme: string): string {
-  return address.transport === "unix"
-    ? `unix://${address.path}`
-    : `${scheme}://${formatListenAddress(address)}`;
+/** @param name - of the passed socket: Node does not tell the path of one that it did not open itself */
+function textOf(address: BoundAddress, scheme: string, name?: string): string {
+  if (address.transport === "tcp") return `${scheme}://${formatListenAddress(address)}`;
+  return address.path === "" ? `unix socket "${name ?? ""}"` : `unix://${address.path}`;
 }

@@ -15,6 +15,7 @@ export function followLife(notifier: Notifier, life: Life): { stop(): void } {
 
 const MESSAGES: Readonly<Record<LifeState, () => readonly string[]>> = {
   starting: () => ["STATUS=Opening the store"],
+  listening: () => ["STATUS=Opening its sockets"],
   ready: () => ["READY=1", "STATUS=Serving"],
   // The time is part of the protocol, see Type=notify-reload in systemd.service(5).
   reloading: () => ["RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`],
