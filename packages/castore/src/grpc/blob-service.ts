@@ -7,7 +7,7 @@ import type {
   ChunkMeta,
 } from "../blobservice/blob-service.js";
 import { readSource } from "../blobservice/read-source.js";
-import { concatBytes, copyBytes } from "../bytes.js";
+import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { createBlake3 } from "../hasher/blake3.js";
@@ -95,10 +95,8 @@ export class GrpcBlobService implements BlobService {
 
   async putMany(blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
     options.signal?.throwIfAborted();
-    // Before anything is awaited: the caller may reuse its arrays once we have returned.
-    const own = blobs.map(copyBytes);
-    const small = own.filter((blob) => blob.byteLength <= MAX_WHOLE_BYTES);
-    const large = own.filter((blob) => blob.byteLength > MAX_WHOLE_BYTES);
+    const small = blobs.filter((blob) => blob.byteLength <= MAX_WHOLE_BYTES);
+    const large = blobs.filter((blob) => blob.byteLength > MAX_WHOLE_BYTES);
     const smallDigests = await this.#putAll(small, options);
     const largeDigests = await mapLimited(
       large,
@@ -108,7 +106,7 @@ export class GrpcBlobService implements BlobService {
     );
     let nextSmall = 0;
     let nextLarge = 0;
-    return own.map(
+    return blobs.map(
       (blob) =>
         (blob.byteLength <= MAX_WHOLE_BYTES
           ? smallDigests[nextSmall++]
@@ -186,13 +184,18 @@ export class GrpcBlobService implements BlobService {
 /** The chunks in an answer; none when no finer pieces are known. */
 function chunkList(digest: B3Digest, { chunks }: StatBlobResponse): ChunkMeta[] {
   let total = 0n;
-  return chunks.map(({ digest: bytes, size }) => {
+  const list = chunks.map(({ digest: bytes, size }) => {
     total += size;
     if (size === 0n || total > Number.MAX_SAFE_INTEGER) {
       throw corrupt(digest, `its chunk list has a chunk of ${size} bytes`);
     }
     return { digest: answeredDigest(bytes), size: Number(size) };
   });
+  const [only] = list;
+  if (list.length === 1 && only?.digest.equals(digest) !== true) {
+    throw corrupt(digest, `it is to consist of ${only?.digest} alone`);
+  }
+  return list;
 }
 
 function statedSize(digest: B3Digest, header: Headers): number | undefined {

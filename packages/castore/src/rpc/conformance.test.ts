@@ -34,10 +34,10 @@ async function overMemory<T>(batches: boolean, client: (server: GrpcServer) => T
   return { service: client(server), close: () => server.close() };
 }
 
-async function overLocal<T>(batches: boolean, client: (server: GrpcServer) => T) {
+async function overLocal<T>(client: (server: GrpcServer) => T) {
   const directory = await mkdtemp(join(tmpdir(), "tvix-rpc-"));
   let store = await LocalStore.open(directory);
-  let server = await serve(store, batches);
+  let server = await serve(store, true);
   const close = async () => {
     await server.close();
     await store.close();
@@ -47,7 +47,7 @@ async function overLocal<T>(batches: boolean, client: (server: GrpcServer) => T)
     reopen: async () => {
       await close();
       store = await LocalStore.open(directory);
-      server = await serve(store, batches);
+      server = await serve(store, true);
       return client(server);
     },
     close: async () => {
@@ -62,7 +62,6 @@ const directories = (server: GrpcServer) => new GrpcDirectoryService(server.tran
 
 blobServiceSuite("grpc to memory", () => overMemory(true, blobs));
 blobServiceSuite("grpc to memory, no batches", () => overMemory(false, blobs));
-blobServiceSuite("grpc to local", () => overLocal(true, blobs), { chunking: true });
-blobServiceSuite("grpc to local, no batches", () => overLocal(false, blobs), { chunking: true });
+blobServiceSuite("grpc to local", () => overLocal(blobs), { chunking: true });
 directoryServiceSuite("grpc to memory", () => overMemory(true, directories));
-directoryServiceSuite("grpc to local", () => overLocal(true, directories));
+directoryServiceSuite("grpc to local", () => overLocal(directories));
