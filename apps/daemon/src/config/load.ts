@@ -10,7 +10,7 @@ import { DEFAULTS, type SettingKey, type Settings } from "./settings.js";
 import { textValue } from "./text-value.js";
 
 /** Names the file, where `--config` does not. */
-export const CONFIG_VARIABLE = "TVIX_CONFIG";
+const CONFIG_VARIABLE = "TVIX_CONFIG";
 
 /** Where settings come from. */
 export interface SettingSources {

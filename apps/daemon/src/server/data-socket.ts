@@ -11,7 +11,7 @@ const SOCKET_MODE = 0o600;
 const MAX_SOCKET_PATH = 107;
 
 /** Where the daemon of a data directory listens. */
-export function dataSocketPath(dataDirectory: string): string {
+function dataSocketPath(dataDirectory: string): string {
   return join(dataDirectory, SOCKET_NAME);
 }
 

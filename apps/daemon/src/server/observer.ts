@@ -96,7 +96,7 @@ function failureText(error: unknown): string | undefined {
  * Absence and cancellation are everyday answers. What the peer did wrong is a warning; what we did
  * wrong is an error.
  */
-export function levelOfCode(code: Code | 0): "debug" | "warn" | "error" {
+function levelOfCode(code: Code | 0): "debug" | "warn" | "error" {
   switch (code) {
     case 0:
     case Code.NotFound:
@@ -117,7 +117,7 @@ function levelOfConnectionEnd(reason: ConnectionEnd): "debug" | "warn" {
 }
 
 /** `not_found`; `ok` for success. */
-export function codeName(code: Code | 0): string {
+function codeName(code: Code | 0): string {
   if (code === 0) return "ok";
   return Code[code].replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
 }

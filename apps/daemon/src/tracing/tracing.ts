@@ -1,5 +1,5 @@
 /** How a call ended, for its span. */
-export interface SpanEnd {
+interface SpanEnd {
   /** Number of the gRPC status. */
   readonly code: number;
   readonly message?: string | undefined;

@@ -1,7 +1,7 @@
 import { connect } from "node:http2";
 
 /** How an upload ended: its gRPC status, -1 when the connection ended without one. */
-export interface UploadEnd {
+interface UploadEnd {
   readonly status: number;
   readonly message: string;
   readonly bytes: Uint8Array;

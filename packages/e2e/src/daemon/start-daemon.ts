@@ -14,7 +14,7 @@ export interface StartDaemonOptions {
   readonly dataDirectory?: string;
 }
 
-export interface DaemonExit {
+interface DaemonExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
