@@ -48,8 +48,8 @@ const FILES = [
   "",
   "  Another store is named by --store or $TVIX_STORE: grpc+http://HOST:PORT,",
   "  grpc+https://HOST:PORT or grpc+unix:///PATH for a daemon, local:///DIR for a",
-  "  directory without a look for its daemon. A token for the daemon is read from the",
-  "  file of --token-file or $TVIX_TOKEN_FILE.",
+  "  directory without a look for its daemon. A token for the daemon is read from",
+  "  the file of --token-file or $TVIX_TOKEN_FILE.",
 ];
 
 const EXIT_STATUS = table([
