@@ -43,8 +43,8 @@ export interface OperationsRun {
   readonly tools: readonly RunTool[];
   readonly cells: readonly RunCell[];
   readonly sizes: readonly RunSize[];
-  /** What only reading the trees takes. */
-  readonly floors: readonly RunFloor[];
+  /** What only reading the trees takes; not in runs that were saved before it was measured. */
+  readonly floors?: readonly RunFloor[];
 }
 
 /** The measurements of an operation with a tool; `undefined` when there are none. */

@@ -134,6 +134,12 @@ describe("operationsReport()", () => {
     expect(operationsReport(runOf(GOOD))).toMatch(/^\| tar c +\| +– \| +– \| 0\.250 .*\|$/m);
   });
 
+  it("leaves that out for a run that was saved without", () => {
+    const { floors, ...older } = runOf(GOOD);
+    expect(floors).toHaveLength(1);
+    expect(operationsReport(older)).not.toContain("Floor");
+  });
+
   it("shows the verdicts, and what was not measured as a dash", () => {
     const report = operationsReport(runOf({ ...GOOD, start: { tvix: [0.2] } }));
     expect(report).toMatch(/^\| Start-up.* 200 ms \| +at most 150 ms \| +\*\*MISS\*\* \|$/m);

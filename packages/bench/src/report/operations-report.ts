@@ -24,8 +24,7 @@ export function operationsReport(run: OperationsRun): string {
     targetsTable(run),
     `**Time** in seconds, ${spread}`,
     cellsTable(run, ({ wallSeconds }) => formatSpread(wallSeconds)),
-    "**Floor**: what only reading a tree, in order and by one thread, takes other tools, in seconds",
-    floorsTable(run),
+    ...floorsSection(run),
     "**Processor time**, user and system of all threads, in seconds, median",
     cellsTable(run, ({ cpuSeconds }) =>
       cpuSeconds.length === 0 ? NONE : summarize(cpuSeconds).median.toFixed(2),
@@ -77,9 +76,12 @@ function cellsTable(run: OperationsRun, format: (cell: RunCell) => string): stri
   });
 }
 
-function floorsTable({ floors }: OperationsRun): string {
+function floorsSection({ floors = [] }: OperationsRun): string[] {
+  if (floors.length === 0) return [];
   const trees = ["T1", "T2", "T3"] as const;
-  return markdownTable({
+  const title =
+    "**Floor**: what only reading a tree, in order and by one thread, takes other tools, in seconds";
+  const table = markdownTable({
     head: ["reading", ...trees],
     rows: [...new Set(floors.map(({ label }) => label))].map((label) => [
       label,
@@ -89,6 +91,7 @@ function floorsTable({ floors }: OperationsRun): string {
       }),
     ]),
   });
+  return [title, table];
 }
 
 function sizesTable(run: OperationsRun): string {
