@@ -27,7 +27,7 @@ export interface IngestOptions extends CallOptions {
   readonly sizeRule?: DirectorySizeRule;
   /** Is told the tree in NAR order, unless the stat cache proves it unchanged. */
   readonly observer?: TreeObserver;
-  /** Lets a tree that has not changed since its last import cost no more than its `lstat`s. */
+  /** Lets a tree that has not changed since its last import cost no more than a look at each entry. */
   readonly statCache?: StatCache;
   /** Called now and then, not for every file. */
   readonly onProgress?: (progress: IngestProgress) => void;
