@@ -22,6 +22,9 @@ export interface ClientCallOptions {
   readonly limits: Pick<ResolvedChannelOptions, "maxReceiveBytes" | "maxSendBytes">;
 }
 
+/** One byte of the header of a message. */
+const TORN = Uint8Array.of(0);
+
 /** Status of a call whose response is not gRPC. Source: "HTTP to gRPC status code mapping" of the gRPC authors. */
 const HTTP_CODES: Readonly<Record<number, Code>> = {
   400: Code.Internal,
@@ -165,6 +168,11 @@ export class ClientCall {
     }
     this.#end(error);
     this.inbox.fail(error);
+    if (!this.#stream.writableEnded && !this.#stream.closed) {
+      // Node ends the request before it resets the stream, and a server would take half an upload for a
+      // whole one. The first byte of a message that never comes makes it a torn one.
+      this.#stream.write(TORN);
+    }
     this.#stream.close(constants.NGHTTP2_CANCEL);
   }
 

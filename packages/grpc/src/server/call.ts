@@ -91,7 +91,12 @@ export class ServerCall {
         this.#timer = startTimer(() => this.#onDeadline(), timeoutMs);
       }
       stream.on("data", (chunk: Buffer) => inbox.push(chunk));
-      stream.on("end", () => inbox.end());
+      stream.on("end", () => {
+        // Node ends the stream also when the client resets it: half an upload must not pass for a whole one.
+        if (!stream.aborted) {
+          inbox.end();
+        }
+      });
       stream.on("close", () => this.#onClose());
       void this.#run(inbox, context);
     } catch (error) {

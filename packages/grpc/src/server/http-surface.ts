@@ -21,6 +21,7 @@ import { toStatus } from "./call.js";
 import type { Authorize, Peer, RequestHead, RpcObserver, Surface } from "./hooks.js";
 import type { RpcServerLimits } from "./limits.js";
 import type { MethodTable } from "./method-table.js";
+import { requestBody } from "./request-body.js";
 
 /** A request over HTTP/1.1 or HTTP/2. */
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
@@ -152,9 +153,8 @@ async function call(
 ): Promise<void> {
   try {
     const values = createContextValues().set(OUTCOME, outcome);
-    const answer = await handler(
-      universalRequestFromNodeRequest(request, response, undefined, values),
-    );
+    const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
+    const answer = await handler({ ...incoming, body: requestBody(request, response) });
     const { body } = answer;
     await universalResponseToNodeResponse(
       body === undefined ? answer : { ...answer, body: returnOnClose(body, response) },

@@ -49,7 +49,7 @@ export function readStatus(trailers: IncomingHttpHeaders): ConnectError | "missi
   if (typeof status !== "string") {
     return "missing";
   }
-  const code = Number(status);
+  const code = /^\d{1,2}$/.test(status) ? Number(status) : -1;
   const text = trailers["grpc-message"];
   const message = decodeStatusMessage(typeof text === "string" ? text : "");
   const metadata = toHeaders(trailers);
