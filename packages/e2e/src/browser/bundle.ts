@@ -13,8 +13,15 @@ const PAGE = `<!doctype html>
 <script type="module" src="/page.js"></script>
 `;
 
-/** Bundles `page.ts` and all it imports for browsers into `outDir`, with an `index.html` beside it. */
-export async function bundlePage(outDir: string): Promise<void> {
+/**
+ * Bundles a page and all it imports for browsers into `outDir`, with an `index.html` beside it.
+ *
+ * @param entry - module of the page
+ */
+export async function bundlePage(
+  outDir: string,
+  entry: string = join(import.meta.dirname, "page.ts"),
+): Promise<void> {
   await build({
     configFile: false,
     root: import.meta.dirname,
@@ -23,7 +30,7 @@ export async function bundlePage(outDir: string): Promise<void> {
       outDir,
       emptyOutDir: true,
       target: "es2023",
-      lib: { entry: join(import.meta.dirname, "page.ts"), formats: ["es"], fileName: "page" },
+      lib: { entry, formats: ["es"], fileName: "page" },
     },
   });
   await writeFile(join(outDir, "index.html"), PAGE);

@@ -1,11 +1,20 @@
 import { readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  request as openRequest,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, extname, join } from "node:path";
 
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
 
-/** Serves the files of a folder on a free port of 127.0.0.1 and takes one report from the page. */
+/**
+ * Serves the files of a folder on a free port of 127.0.0.1 and takes one report from the page. Other
+ * things that the page posts are passed on to another server, which so has the origin of the page.
+ */
 export class PageServer {
   readonly #server: Server;
   /** What the page posted to `/report`. */
@@ -16,10 +25,17 @@ export class PageServer {
     this.report = report;
   }
 
-  static async listen(folder: string): Promise<PageServer> {
+  /** @param upstream - URL of the server that other things are passed on to; none by default */
+  static async listen(folder: string, upstream?: string): Promise<PageServer> {
     const server = createServer();
     const report = new Promise<string>((resolve) => {
-      server.on("request", (request, response) => void answer(folder, request, response, resolve));
+      server.on("request", (request, response) => {
+        if (upstream !== undefined && request.method === "POST" && request.url !== "/report") {
+          passOn(upstream, request, response);
+        } else {
+          void answer(folder, request, response, resolve);
+        }
+      });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return new PageServer(server, report);
@@ -34,6 +50,17 @@ export class PageServer {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+function passOn(upstream: string, request: IncomingMessage, response: ServerResponse): void {
+  const { method, headers } = request;
+  const passed = openRequest(`${upstream}${request.url}`, { method, headers }, (answered) => {
+    response.writeHead(answered.statusCode ?? 502, answered.headers);
+    answered.pipe(response);
+  });
+  passed.on("error", () => response.destroy());
+  response.on("close", () => passed.destroy());
+  request.pipe(passed);
 }
 
 async function answer(
