@@ -13,7 +13,7 @@ export const STAT = { echo: 0, notFound: 1, crash: 2, hang: 3, metadata: 4, tooL
 export const READ = { three: 0, endless: 1, failAfterTwo: 2, silent: 3, none: 4 } as const;
 
 /** What Put does, by the header `x-mode`. */
-export type PutMode = "count" | "early" | "hold" | "fail";
+type PutMode = "count" | "early" | "hold" | "fail";
 
 /** A digest that chooses a behaviour. */
 export function digest(behaviour: number): Uint8Array {

@@ -226,7 +226,7 @@ function groupBySize(items: readonly number[], sizeOf: (item: number) => number)
 }
 
 /** @throws {@link CastoreError} "CORRUPT" when the server has stored something else */
-export function sameDigest(expected: B3Digest, actual: B3Digest): B3Digest {
+function sameDigest(expected: B3Digest, actual: B3Digest): B3Digest {
   if (actual.equals(expected)) return expected;
   throw new CastoreError(
     "CORRUPT",

@@ -55,7 +55,7 @@ export interface StatRecord {
 }
 
 /** A directory in a directory that has a record. */
-export interface RecordedDirectory {
+interface RecordedDirectory {
   readonly name: string;
   readonly digest: Uint8Array;
   /** Its record, not decoded; `undefined` when that stands by itself. */

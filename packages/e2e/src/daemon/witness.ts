@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { blake3, concatBytes } from "@tvix/castore";
-import { seededBytes } from "@tvix/castore/testing";
 import { BlobService } from "@tvix/protos/castore";
+import { noise } from "../cli/trees.js";
 import { Stranger } from "./stranger.js";
 
 /** Time between two rounds: a witness is no load of its own. */
@@ -51,7 +51,7 @@ export class Witness {
   async #round(): Promise<void> {
     const started = performance.now();
     try {
-      const data = seededBytes(this.#seed + this.#rounds, 20_000);
+      const data = noise(20_000, this.#seed + this.#rounds);
       const { digest } = await this.#client.writeAll(BlobService.method.put, [{ data }]);
       await this.#client.unary(BlobService.method.stat, { digest });
       const messages = await this.#client.readAll(BlobService.method.read, { digest });

@@ -106,7 +106,7 @@ export async function openSession(
 }
 
 /** The error of calls to a server that cannot be reached. */
-export function unavailable(address: RpcAddress, cause: unknown): ConnectError {
+function unavailable(address: RpcAddress, cause: unknown): ConnectError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ConnectError(
     `Cannot connect to ${formatRpcAddress(address)}: ${why}`,

@@ -102,7 +102,7 @@ function peerOf(socket: Socket, transport: Peer["transport"], tls?: TLSSocket): 
 }
 
 /** `HOST:PORT`, with brackets around IPv6. */
-export function hostPort(host: string, port: number): string {
+function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -71,6 +71,6 @@ export function collectMethods(
 }
 
 /** `/package.Service/Method`. */
-export function methodPath(method: DescMethod): string {
+function methodPath(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }

@@ -13,7 +13,7 @@
 import { InvalidPathInfoError } from "../path-info.js";
 
 /** What a field of a message is. */
-export type FieldKind =
+type FieldKind =
   /** A number that is not 0. */
   | "varint"
   /** Bytes or text that are not empty. */
