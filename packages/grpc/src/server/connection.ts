@@ -13,7 +13,12 @@ import type { HttpVersion } from "./mux.js";
 interface Progress {
   step: number;
   since: number;
+  /** When it was cut; its stream should end soon after. */
+  cutAt?: number;
 }
+
+/** How long a connection that is to end may take to send its last frames, in ms. */
+const FAREWELL_MS = 2000;
 
 /** A request over HTTP and its response. */
 interface Exchange {
@@ -39,6 +44,8 @@ export class Connection {
   readonly #exchanges = new Set<Exchange>();
   #endReason: ConnectionEnd = "closed";
   #leaving = false;
+  /** When it should have ended: it was told to with nothing running on it, or its session has failed. */
+  #overSince: number | undefined;
   #since: number;
   #bytesRead = 0;
   #silentSince: number;
@@ -80,7 +87,8 @@ export class Connection {
     this.#version = "h2";
     this.#session = session;
     session.setLocalWindowSize(CONNECTION_WINDOW);
-    session.on("error", () => {});
+    session.on("error", () => this.#setOver());
+    session.on("close", () => this.#setOver());
     session.on("ping", () => this.#countControl());
     session.on("remoteSettings", () => this.#countControl());
   }
@@ -88,11 +96,17 @@ export class Connection {
   /** Watches a stream: one that the peer resets before it is answered counts towards the flood limit. */
   watchStream(stream: ServerHttp2Stream): void {
     stream.on("error", () => {});
-    stream.on("aborted", () => {
+    const onReset = (): void => {
       if (!stream.writableFinished && !this.#resets.add()) {
         this.#flood();
       }
-    });
+    };
+    if (stream.aborted || stream.destroyed) {
+      // Reset in the same packet that opened it.
+      onReset();
+    } else {
+      stream.on("aborted", onReset);
+    }
   }
 
   addCall(call: ServerCall, stream: ServerHttp2Stream): void {
@@ -131,6 +145,11 @@ export class Connection {
       }
       return;
     }
+    if (now - (this.#overSince ?? now) > FAREWELL_MS) {
+      // The session waits for what will not come: half a frame, or a peer that does not read.
+      this.destroy(this.#endReason);
+      return;
+    }
     for (const [call, progress] of this.#calls) {
       this.#checkCall(call, progress, now);
     }
@@ -152,6 +171,9 @@ export class Connection {
     this.#leaving = true;
     if (this.#session !== undefined) {
       this.#session.close();
+      if (this.#calls.size === 0 && this.#exchanges.size === 0) {
+        this.#setOver();
+      }
     } else if (this.#exchanges.size === 0) {
       this.socket.destroy();
     }
@@ -164,7 +186,17 @@ export class Connection {
     this.socket.destroy();
   }
 
+  #setOver(): void {
+    this.#overSince ??= performance.now();
+  }
+
   #checkCall(call: ServerCall, progress: Progress, now: number): void {
+    if (progress.cutAt !== undefined) {
+      if (now - progress.cutAt > FAREWELL_MS) {
+        this.destroy("dead-peer");
+      }
+      return;
+    }
     const wait = call.peerWait;
     if (wait === undefined) {
       progress.since = Number.POSITIVE_INFINITY;
@@ -172,6 +204,7 @@ export class Connection {
       progress.step = wait.step;
       progress.since = now;
     } else if (now - progress.since > this.#limits.stallTimeoutMs) {
+      progress.cutAt = now;
       call.cut(new ConnectError("the client did nothing for too long", Code.DeadlineExceeded));
     }
   }
