@@ -11,8 +11,11 @@ export async function mapLimited<T, R>(
   { signal }: CallOptions = {},
 ): Promise<R[]> {
   signal?.throwIfAborted();
-  const cancel = new AbortController();
-  const onAbort = (): void => cancel.abort(signal?.reason);
+  const running = new Set<AbortController>();
+  const cancelAll = (reason: unknown): void => {
+    for (const call of running) call.abort(reason);
+  };
+  const onAbort = (): void => cancelAll(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   const results: R[] = new Array(items.length);
   let next = 0;
@@ -20,11 +23,17 @@ export async function mapLimited<T, R>(
   const work = async (): Promise<void> => {
     while (next < items.length && failure === undefined) {
       const i = next++;
+      // Each has a signal of its own: Node warns of many listeners at one.
+      const call = new AbortController();
+      running.add(call);
       try {
-        results[i] = await run(items[i] as T, { signal: cancel.signal });
+        signal?.throwIfAborted();
+        results[i] = await run(items[i] as T, { signal: call.signal });
       } catch (error) {
         failure ??= { error };
-        cancel.abort(error);
+        cancelAll(error);
+      } finally {
+        running.delete(call);
       }
     }
   };
