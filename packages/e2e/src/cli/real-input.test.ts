@@ -41,7 +41,7 @@ describe.skipIf(nixMissing !== undefined)("tvix and the real Nix", () => {
     const expected = await nix.add("/usr/include");
     const { stdout } = await sandbox.run(["import", "--json", "/usr/include"]);
     const result = JSON.parse(stdout.toString());
-    expect(result).toMatchObject({ storePath: expected, new: { objects: 0, writtenBytes: 0 } });
+    expect(result).toMatchObject({ storePath: expected, new: { objects: 0, bytes: 0 } });
   });
 
   it("is sound after all of this", async () => {
