@@ -1,5 +1,6 @@
 /** `pnpm bench`: see {@link USAGE}, or README.md. */
 import { resolve } from "node:path";
+import { runGrpc } from "./grpc/run-grpc.js";
 import { runOperations } from "./operations/run-operations.js";
 import { type BenchOptions, BenchUsageError, parseOptions, USAGE } from "./options.js";
 import { runPrimitives } from "./primitives/run-primitives.js";
@@ -47,6 +48,8 @@ function measureNow(options: BenchOptions): Promise<BenchRun> {
       return runPrimitives(options, host);
     case "profile":
       return runProfile(options, host);
+    case "grpc":
+      return runGrpc(options, host);
   }
 }
 

@@ -23,6 +23,12 @@ describe("parseOptions()", () => {
     );
   });
 
+  it("compares gRPC without trees", () => {
+    const options = parseOptions(["grpc", "--runs", "5", "--trees", "/a"]);
+    expect(options).toMatchObject({ mode: "grpc", runs: 5 });
+    expect(options?.command).toBe("pnpm bench grpc --runs 5 --where tmpfs");
+  });
+
   it("asks for help by returning nothing", () => {
     expect(parseOptions(["--help"])).toBeUndefined();
   });

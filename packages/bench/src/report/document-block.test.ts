@@ -25,11 +25,15 @@ describe("replaceBlock()", () => {
 });
 
 describe("docs/performance.md", () => {
-  it.each(["operations-tmpfs", "operations-disk", "primitives", "profile"])(
-    "has a place for %s",
-    (name) => {
-      const document = readFileSync(PERFORMANCE_DOCUMENT, "utf8");
-      expect(replaceBlock(document, name, "tables")).toContain("tables");
-    },
-  );
+  it.each([
+    "operations-tmpfs",
+    "operations-disk",
+    "primitives",
+    "profile",
+    "grpc-tmpfs",
+    "grpc-disk",
+  ])("has a place for %s", (name) => {
+    const document = readFileSync(PERFORMANCE_DOCUMENT, "utf8");
+    expect(replaceBlock(document, name, "tables")).toContain("tables");
+  });
 });

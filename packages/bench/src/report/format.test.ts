@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { formatFigure, formatMebibytes, formatMegabytes, formatSpread } from "./format.js";
+import {
+  formatFigure,
+  formatFigureSpread,
+  formatMebibytes,
+  formatMegabytes,
+  formatSpread,
+} from "./format.js";
 
 describe("formatSpread()", () => {
   it.each([
@@ -8,6 +14,16 @@ describe("formatSpread()", () => {
     { values: [1.234, 0.0567, 12.34], text: "1.23 (0.057–12.3)" },
   ])("of $values is $text", ({ values, text }) => {
     expect(formatSpread(values)).toBe(text);
+  });
+});
+
+describe("formatFigureSpread()", () => {
+  it.each([
+    { values: [], text: "–" },
+    { values: [1234.5], text: "1,235" },
+    { values: [12.34, 1.234, 1234.5], text: "12.3 (1.23–1,235)" },
+  ])("of $values is $text", ({ values, text }) => {
+    expect(formatFigureSpread(values)).toBe(text);
   });
 });
 

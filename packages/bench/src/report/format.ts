@@ -17,6 +17,14 @@ export function formatSpread(values: readonly number[]): string {
   return values.length === 1 ? text : `${text} (${formatSeconds(min)}–${formatSeconds(max)})`;
 }
 
+/** {@link formatSpread} for rates and other figures. */
+export function formatFigureSpread(values: readonly number[]): string {
+  if (values.length === 0) return NONE;
+  const { median, min, max } = summarize(values);
+  const text = formatFigure(median);
+  return values.length === 1 ? text : `${text} (${formatFigure(min)}–${formatFigure(max)})`;
+}
+
 /** Bytes in millions, as file sizes are told. */
 export function formatMegabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);

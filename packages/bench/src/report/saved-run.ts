@@ -1,20 +1,22 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { GrpcRun } from "../grpc/grpc-run.js";
 import type { OperationsRun } from "../operations/operations-run.js";
 import { PERFORMANCE_DOCUMENT, RESULTS } from "../paths.js";
 import type { PrimitivesRun } from "../primitives/run-primitives.js";
 import type { ProfileRun } from "../profile/run-profile.js";
 import { replaceBlock } from "./document-block.js";
+import { grpcReport } from "./grpc-report.js";
 import { operationsReport } from "./operations-report.js";
 import { primitivesReport } from "./primitives-report.js";
 import { profileReport } from "./profile-report.js";
 
 /** A run of any kind. */
-export type BenchRun = OperationsRun | PrimitivesRun | ProfileRun;
+export type BenchRun = OperationsRun | PrimitivesRun | ProfileRun | GrpcRun;
 
 /** Where the run's tables stand in the document. */
 function blockName(run: BenchRun): string {
-  return run.kind === "operations" ? `operations-${run.where}` : run.kind;
+  return run.kind === "operations" || run.kind === "grpc" ? `${run.kind}-${run.where}` : run.kind;
 }
 
 /** The tables of a run, as Markdown. */
@@ -26,6 +28,8 @@ export function report(run: BenchRun): string {
       return primitivesReport(run);
     case "profile":
       return profileReport(run);
+    case "grpc":
+      return grpcReport(run);
   }
 }
 
@@ -41,7 +45,7 @@ export function saveRun(run: BenchRun): string {
 /** @throws Error when the file does not hold a run */
 export function loadRun(file: string): BenchRun {
   const run = JSON.parse(readFileSync(file, "utf8")) as BenchRun;
-  if (!["operations", "primitives", "profile"].includes(run.kind)) {
+  if (!["operations", "primitives", "profile", "grpc"].includes(run.kind)) {
     throw new Error(`Cannot report ${file}: it is not a saved run`);
   }
   return run;

@@ -1,0 +1,85 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { type B3Digest, createBlake3 } from "@tvix/castore";
+import { LocalStore } from "@tvix/castore/local";
+import { seededBytes } from "../primitives/seeded-bytes.js";
+import { digestOfLength } from "./discarding-blobs.js";
+import { LARGE_BYTES, type Row, SMALL_BYTES, WARM_LARGE_BYTES, WARM_SMALL_BYTES } from "./rows.js";
+import { type ClientTask, pieces, readContents } from "./workload.js";
+
+/** Bytes that do not compress, in a file. */
+interface Contents {
+  readonly file: string;
+  readonly bytes: number;
+  readonly digest: B3Digest;
+}
+
+/** What is stored and read. */
+export interface Materials {
+  readonly large: Contents;
+  readonly warmLarge: Contents;
+  readonly small: Contents;
+  readonly warmSmall: Contents;
+  /** Data directory of a store that has both large contents. */
+  readonly filledStore: string;
+}
+
+/** Makes everything in `folder`. */
+export async function makeMaterials(folder: string): Promise<Materials> {
+  const make = (name: string, bytes: number): Contents => {
+    const file = join(folder, name);
+    return { file, bytes, digest: writeSeeded(file, name, bytes) };
+  };
+  const materials = {
+    large: make("large", LARGE_BYTES),
+    warmLarge: make("warm-large", WARM_LARGE_BYTES),
+    small: make("small", SMALL_BYTES),
+    warmSmall: make("warm-small", WARM_SMALL_BYTES),
+    filledStore: join(folder, "filled"),
+  };
+  await using store = await LocalStore.open(materials.filledStore);
+  for (const { file } of [materials.large, materials.warmLarge]) {
+    await store.blobs.put(pieces(readContents(file), PART_BYTES));
+  }
+  return materials;
+}
+
+/** Which contents a client of a row works with. A client that only reads is told no file. */
+export function materialOf(
+  row: Row,
+  { kind }: ClientTask["workload"],
+  materials: Materials,
+): Pick<ClientTask, "digest" | "warmDigest" | "contents" | "warmContents"> {
+  const isSmall = kind === "put-each" || kind === "put-batches";
+  const contents = isSmall ? materials.small : materials.large;
+  const warm = isSmall ? materials.warmSmall : materials.warmLarge;
+  const stores = kind.startsWith("put");
+  const digestOf = ({ bytes, digest }: Contents): string =>
+    Buffer.from((row.store === "discarding" ? digestOfLength(bytes) : digest).toBytes()).toString(
+      "hex",
+    );
+  return {
+    digest: digestOf(contents),
+    warmDigest: digestOf(warm),
+    contents: stores ? contents.file : "",
+    warmContents: warm.file,
+  };
+}
+
+const PART_BYTES = 16 * 1024 * 1024;
+
+function writeSeeded(file: string, seed: string, bytes: number): B3Digest {
+  const hash = createBlake3();
+  const fd = openSync(file, "wx");
+  try {
+    for (let at = 0; at < bytes; at += PART_BYTES) {
+      const part = seededBytes(`${seed} ${at}`, Math.min(PART_BYTES, bytes - at));
+      hash.update(part);
+      writeSync(fd, part);
+    }
+    return hash.digest();
+  } finally {
+    closeSync(fd);
+    hash.dispose();
+  }
+}
