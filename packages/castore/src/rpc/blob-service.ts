@@ -51,20 +51,19 @@ class BlobHandlers {
     this.#blobs = blobs;
   }
 
+  /** Tells the chunks also when they are not asked for, as tvix and snix do: clients may rely on it. */
   async stat(
     request: { readonly digest: Uint8Array; readonly sendChunks: boolean },
     context: HandlerContext,
   ) {
     const digest = digestField(request.digest);
     const { signal } = context;
-    if (!request.sendChunks) {
-      if (!(await this.#blobs.has(digest, { signal }))) throw notFound(digest);
-      return {};
-    }
     const chunks = await this.#blobs.chunks(digest, { signal });
     if (chunks === undefined) throw notFound(digest);
-    const size = await this.#sizeOf(digest, chunks, signal);
-    if (size !== undefined) context.responseHeader.set(BLOB_SIZE_HEADER, String(size));
+    if (request.sendChunks) {
+      const size = await this.#sizeOf(digest, chunks, signal);
+      if (size !== undefined) context.responseHeader.set(BLOB_SIZE_HEADER, String(size));
+    }
     return { chunks: chunks.length > MAX_TOLD_CHUNKS ? [] : chunks.map(toMessage) };
   }
 

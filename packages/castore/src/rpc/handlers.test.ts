@@ -135,7 +135,7 @@ describe("BlobService.Stat", () => {
     expect(reported[0]?.call).toEqual({ service: "tvix.castore.v1.BlobService", method: "Stat" });
   });
 
-  it("tells the chunks when they are asked for, and the length", async () => {
+  it("tells the chunks, asked for or not, and the length when they are", async () => {
     const pieces = [seededBytes(1, 1000), seededBytes(2, 2000)];
     const digest = await blobs.put(pieces);
     const chunks = pieces.map((piece) => ({ digest: blake3(piece), size: piece.byteLength }));
@@ -143,18 +143,22 @@ describe("BlobService.Stat", () => {
       get: (target, name) => (name === "chunks" ? async () => chunks : bound(target, name)),
     });
     await reserve({ blobs: chunked });
-    let size: string | null = null;
-    const onHeader = (header: Headers) => {
-      size = header.get(BLOB_SIZE_HEADER);
-    };
-    const request = { digest: digest.toBytes(), sendChunks: true, sendBao: true };
-    const asked = await blobClient().stat(request, { onHeader });
-    expect(
-      asked.chunks.map((chunk) => [Buffer.from(chunk.digest).toString("hex"), chunk.size]),
-    ).toEqual(chunks.map((chunk) => [chunk.digest.toHex(), BigInt(chunk.size)]));
-    expect(asked.bao).toHaveLength(0);
-    expect(size).toBe("3000");
-    expect((await blobClient().stat({ digest: digest.toBytes() })).chunks).toEqual([]);
+    for (const [sendChunks, expectedSize] of [
+      [true, "3000"],
+      [false, null],
+    ] as const) {
+      let size: string | null = "none came";
+      const onHeader = (header: Headers) => {
+        size = header.get(BLOB_SIZE_HEADER);
+      };
+      const request = { digest: digest.toBytes(), sendChunks, sendBao: true };
+      const answer = await blobClient().stat(request, { onHeader });
+      expect(
+        answer.chunks.map((chunk) => [Buffer.from(chunk.digest).toString("hex"), chunk.size]),
+      ).toEqual(chunks.map((chunk) => [chunk.digest.toHex(), BigInt(chunk.size)]));
+      expect(answer.bao).toHaveLength(0);
+      expect(size).toBe(expectedSize);
+    }
   });
 
   it("tells the length of a blob without chunks as well", async () => {
