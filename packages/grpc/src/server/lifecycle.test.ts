@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { Readable } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, describe, expect, it } from "vitest";
@@ -229,4 +230,45 @@ describe("createRpcServer(), TLS", () => {
     await known.close();
     await unknown.close();
   });
+
+  it("shows another certificate to connections that come after it is replaced", async () => {
+    const server = createRpcServer({ routes: testRoutes(new EventLog()), tls });
+    servers.push(server);
+    const shown = await Promise.all(
+      [0, 1].map(async () => {
+        const bound = await server.listen({ host: "127.0.0.1", port: 0 });
+        return () => nameShownAt(bound.transport === "tcp" ? bound.port : 0);
+      }),
+    );
+    const names = () => Promise.all(shown.map((name) => name()));
+    expect(await names()).toEqual(["localhost", "localhost"]);
+    const next = { cert: CLIENT_CERT, key: CLIENT_KEY };
+    server.replaceTls(next);
+    expect(await names()).toEqual(["client", "client"]);
+    for (const [broken, reason] of [
+      [{ ...next, key: SERVER_KEY }, /key values mismatch/],
+      [{ ...next, clientCa: CA_CERT }, /whether clients are asked for one cannot change/],
+    ] as const) {
+      expect(() => server.replaceTls(broken)).toThrow(reason);
+    }
+    expect(await names()).toEqual(["client", "client"]);
+    const late = await server.listen({ host: "127.0.0.1", port: 0 });
+    expect(await nameShownAt(late.transport === "tcp" ? late.port : 0)).toBe("client");
+  });
+
+  it("has no certificate to replace where there was none", () => {
+    const server = createRpcServer({ routes: testRoutes(new EventLog()) });
+    expect(() => server.replaceTls(tls)).toThrow(TypeError);
+  });
 });
+
+/** The name in the certificate that a server shows. */
+async function nameShownAt(port: number): Promise<string> {
+  const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect");
+    return String(socket.getPeerCertificate().subject.CN);
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,6 +1,11 @@
 import { once } from "node:events";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TLSSocket,
+  type Server as TlsServer,
+} from "node:tls";
 import type { Peer } from "./hooks.js";
 import type { RpcServerLimits } from "./limits.js";
 import { detectVersion, type HttpVersion } from "./mux.js";
@@ -39,13 +44,16 @@ export interface ListenerOptions {
 /** One address that is listened on. */
 export interface Listener {
   readonly address: BoundAddress;
+  /** Connections from now on get these; does nothing where there is no TLS. */
+  replaceTls(tls: ServerTls): void;
   /** Stops accepting. Connections stay. */
   close(): void;
 }
 
 export async function openListener(at: ListenAddress, options: ListenerOptions): Promise<Listener> {
   const tls = "path" in at ? undefined : options.tls;
-  const server = tls === undefined ? createServer({ noDelay: true }) : tlsServer(tls, options);
+  const secure = tls && tlsServer(tls, options);
+  const server = secure ?? createServer({ noDelay: true });
   server.on("connection", (socket: Socket) => {
     // A peer may be gone at any time, also during the handshake.
     socket.on("error", () => {});
@@ -58,7 +66,11 @@ export async function openListener(at: ListenAddress, options: ListenerOptions):
   });
   server.listen(listenOptions(at));
   await once(server, "listening");
-  return { address: boundAddress(server), close: () => void server.close() };
+  return {
+    address: boundAddress(server),
+    replaceTls: (next) => secure?.setSecureContext(secureContext(next)),
+    close: () => void server.close(),
+  };
 }
 
 /** The queue is long enough for a thousand clients that come at once. */
@@ -66,16 +78,22 @@ function listenOptions(at: ListenAddress): ListenOptions & { fd?: number } {
   return { ...at, backlog: 1024 };
 }
 
-function tlsServer(tls: ServerTls, options: ListenerOptions): Server {
+/**
+ * What may change while a server listens. With it go the keys of session tickets: nobody resumes a session
+ * that an earlier authority vouched for.
+ */
+function secureContext({ cert, key, clientCa }: ServerTls): SecureContextOptions {
+  return { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }), minVersion: "TLSv1.2" };
+}
+
+function tlsServer(tls: ServerTls, options: ListenerOptions): TlsServer {
+  const asksClients = tls.clientCa !== undefined;
   const server = createTlsServer({
-    cert: tls.cert,
-    key: tls.key,
-    ...(tls.clientCa === undefined
-      ? {}
-      : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+    ...secureContext(tls),
+    requestCert: asksClients,
+    rejectUnauthorized: asksClients,
     ALPNProtocols: ["h2", "http/1.1"],
     handshakeTimeout: options.limits.headerTimeoutMs,
-    minVersion: "TLSv1.2",
   });
   server.on("secureConnection", (socket) => {
     const isHttp2 = socket.alpnProtocol === "h2";

@@ -20,13 +20,8 @@ import {
   type HttpSurface,
 } from "./http-surface.js";
 import { type RpcServerLimits, resolveLimits } from "./limits.js";
-import {
-  type BoundAddress,
-  type ListenAddress,
-  type Listener,
-  openListener,
-  type ServerTls,
-} from "./listener.js";
+import type { BoundAddress, ListenAddress, ServerTls } from "./listener.js";
+import { Listeners } from "./listeners.js";
 import { collectMethods, type MethodEntry, type MethodTable } from "./method-table.js";
 import type { HttpVersion } from "./mux.js";
 
@@ -59,6 +54,14 @@ export interface RpcServer {
    * @throws the error of the system, such as EADDRINUSE
    */
   listen(at: ListenAddress): Promise<BoundAddress>;
+  /**
+   * Connections from now on get this certificate, and are asked for certificates of these authorities;
+   * those that are there go on.
+   *
+   * @throws TypeError where there is no TLS, and where it would begin or cease to ask clients for certificates
+   * @throws the error of the platform for what cannot be used: then nothing changes
+   */
+  replaceTls(tls: ServerTls): void;
   /**
    * Stops accepting, tells clients to go elsewhere (GOAWAY) and lets calls in flight end. What has not ended
    * after `graceMs` fails with Unavailable. Resolves when all connections are gone.
@@ -95,7 +98,7 @@ class NodeRpcServer implements RpcServer {
   readonly #http2: Http2Server;
   /** Turns streams into requests for the surfaces that want those. Does not listen. */
   readonly #compat: Http2Server;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: Listeners;
   /** All sockets, those in a TLS handshake too. */
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Set<Connection>();
@@ -119,6 +122,11 @@ class NodeRpcServer implements RpcServer {
       fallback: options.fallback,
       observer: options.observer,
     });
+    this.#listeners = new Listeners(options.tls, {
+      limits: this.#limits,
+      admit: (socket) => this.#admit(socket),
+      accept: (socket, peer) => this.#accept(socket, peer),
+    });
     this.#http1 = this.#createHttp1();
     this.#http2 = this.#createHttp2();
     this.#compat = createHttp2Server((request, response) => {
@@ -127,7 +135,7 @@ class NodeRpcServer implements RpcServer {
   }
 
   get addresses(): readonly BoundAddress[] {
-    return this.#listeners.map((listener) => listener.address);
+    return this.#listeners.addresses;
   }
 
   get connectionCount(): number {
@@ -142,15 +150,13 @@ class NodeRpcServer implements RpcServer {
     if (this.#closing) {
       throw new Error("Cannot listen: the server is closing");
     }
-    const listener = await openListener(at, {
-      tls: this.#options.tls,
-      limits: this.#limits,
-      admit: (socket) => this.#admit(socket),
-      accept: (socket, peer) => this.#accept(socket, peer),
-    });
-    this.#listeners.push(listener);
+    const address = await this.#listeners.open(at);
     this.#startSweep();
-    return listener.address;
+    return address;
+  }
+
+  replaceTls(tls: ServerTls): void {
+    this.#listeners.replaceTls(tls);
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -350,9 +356,7 @@ class NodeRpcServer implements RpcServer {
 
   #stopAccepting(): void {
     this.#closing = true;
-    for (const listener of this.#listeners.splice(0)) {
-      listener.close();
-    }
+    this.#listeners.close();
   }
 
   #cutCalls(): void {
