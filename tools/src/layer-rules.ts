@@ -118,9 +118,9 @@ const STORE_LAYERS: readonly Layer[] = [
     pure: true,
   },
   {
-    name: "hashes",
-    files: ["sha256/", "nix-hash.ts", "content-address.ts"],
-    why: "a hash names bytes; what the bytes mean is decided above",
+    name: "hashes and keys",
+    files: ["sha256/", "ed25519/", "nix-hash/", "nix-hash.ts", "content-address.ts"],
+    why: "hashes name bytes and keys sign them; what the bytes mean is decided above",
   },
   {
     name: "store paths",
@@ -136,7 +136,7 @@ const STORE_LAYERS: readonly Layer[] = [
   },
   {
     name: "path info",
-    files: ["path-info.ts", "signature/", "narinfo/"],
+    files: ["path-info.ts", "signature/", "narinfo/", "references/", "content-address/"],
     why: "a path info is a value; how it is encoded or stored must not change it",
     pure: true,
   },

@@ -1,17 +1,9 @@
 import { compareBytes, copyBytes } from "@tvix/castore";
 import { StoreError } from "./errors.js";
-import { encodeNixBase32 } from "./nixbase32.js";
+import { HASH_LENGTHS, type HashAlgorithm } from "./nix-hash/algorithm.js";
+import { formatHashText, type NixHashEncoding, parseHashText } from "./nix-hash/text.js";
 
-/** The hash algorithms that Nix knows for content addresses. */
-export type HashAlgorithm = "md5" | "sha1" | "sha256" | "sha512";
-
-/** Digest lengths in bytes. */
-export const HASH_LENGTHS: Readonly<Record<HashAlgorithm, number>> = {
-  md5: 16,
-  sha1: 20,
-  sha256: 32,
-  sha512: 64,
-};
+export { HASH_LENGTHS, type HashAlgorithm };
 
 /** A digest together with its algorithm. Cannot change. */
 export class NixHash {
@@ -39,6 +31,18 @@ export class NixHash {
     return new NixHash(algorithm, copyBytes(digest));
   }
 
+  /**
+   * Reads any text form that Nix has: hexadecimal, nixbase32 or base64, told apart by length, with
+   * `<algorithm>:` before it, or SRI, `<algorithm>-<base64>`.
+   *
+   * @param options.algorithm - what the text must be a hash of; with it, the text need not name one
+   * @throws {@link InvalidNixHashError}
+   */
+  static parse(text: string, options: { readonly algorithm?: HashAlgorithm } = {}): NixHash {
+    const { algorithm, digest } = parseHashText(text, options.algorithm);
+    return new NixHash(algorithm, digest);
+  }
+
   /** Bytes of the digest: a copy. */
   toBytes(): Uint8Array {
     return copyBytes(this.#digest);
@@ -48,8 +52,19 @@ export class NixHash {
     return this.algorithm === other.algorithm && compareBytes(this.#digest, other.#digest) === 0;
   }
 
+  /**
+   * Text in that encoding.
+   *
+   * @param options.named - whether `<algorithm>:` comes first; false by default, and always so in SRI
+   *   in its own way
+   */
+  format(encoding: NixHashEncoding, options: { readonly named?: boolean } = {}): string {
+    const parts = { algorithm: this.algorithm, digest: this.#digest };
+    return formatHashText(parts, encoding, options.named ?? false);
+  }
+
   /** `<algorithm>:<nixbase32>`, as Nix writes it in a narinfo and in a content address. */
   toString(): string {
-    return `${this.algorithm}:${encodeNixBase32(this.#digest)}`;
+    return this.format("nixbase32", { named: true });
   }
 }

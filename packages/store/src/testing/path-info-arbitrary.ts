@@ -17,7 +17,8 @@ function bytes(length: number): fc.Arbitrary<Uint8Array> {
   return fc.uint8Array({ minLength: length, maxLength: length });
 }
 
-const storePaths: fc.Arbitrary<StorePath> = fc
+/** Store paths with any digest and any name. */
+export const storePaths: fc.Arbitrary<StorePath> = fc
   .tuple(
     bytes(20),
     fc.string({ unit: fc.constantFrom(..."0aZ+-._?="), minLength: 1, maxLength: 211 }),
@@ -27,7 +28,8 @@ const storePaths: fc.Arbitrary<StorePath> = fc
 const digests = bytes(32).map((value) => B3Digest.fromBytes(value));
 const sizes = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 
-const nodes: fc.Arbitrary<Node> = fc.oneof(
+/** Nodes of every kind. */
+export const nodes: fc.Arbitrary<Node> = fc.oneof(
   fc.tuple(digests, sizes).map(([digest, size]) => directoryNode(digest, size)),
   fc
     .tuple(digests, sizes, fc.boolean())
@@ -37,7 +39,8 @@ const nodes: fc.Arbitrary<Node> = fc.oneof(
     .map((target) => symlinkNode(SymlinkTarget.fromBytes(target))),
 );
 
-const contentAddresses: fc.Arbitrary<ContentAddress> = fc
+/** Content addresses of every kind. */
+export const contentAddresses: fc.Arbitrary<ContentAddress> = fc
   .constantFrom(
     ["text", "sha256"] as const,
     ...(["nar", "flat"] as const).flatMap((method) =>
