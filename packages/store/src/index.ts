@@ -4,6 +4,9 @@ export {
   contentAddress,
   equalContentAddresses,
   formatContentAddress,
+  InvalidContentAddressError,
+  type InvalidContentAddressReason,
+  parseContentAddress,
 } from "./content-address.js";
 export { StoreError, type StoreErrorCode } from "./errors.js";
 export type {
@@ -27,6 +30,29 @@ export { RememberedNarCalculation } from "./nar/remembered-nar-calculation.js";
 export { RenderedNarCalculation } from "./nar/rendered-nar-calculation.js";
 export { type CastoreServices, calculateNar, renderNar } from "./nar/renderer.js";
 export type { NarCalculation, NarCalculationService } from "./nar-calculation.js";
+export {
+  type NarinfoOptions,
+  narinfoFromPathInfo,
+  pathInfoFromNarinfo,
+} from "./narinfo/convert.js";
+export { formatNarinfo } from "./narinfo/format.js";
+export { MAX_NAR_URL_LENGTH, narUrlProblem, resolveNarUrl } from "./narinfo/nar-url.js";
+export {
+  InvalidNarinfoError,
+  type InvalidNarinfoReason,
+  MAX_NARINFO_BYTES,
+  MAX_NARINFO_SIGNATURES,
+  type Narinfo,
+  type NarinfoPlace,
+} from "./narinfo/narinfo.js";
+export { parseNarinfo } from "./narinfo/parse.js";
+export { isHashAlgorithm } from "./nix-hash/algorithm.js";
+export { createHasher, type Hasher } from "./nix-hash/hasher.js";
+export {
+  InvalidNixHashError,
+  type InvalidNixHashReason,
+  type NixHashEncoding,
+} from "./nix-hash/text.js";
 export { HASH_LENGTHS, type HashAlgorithm, NixHash } from "./nix-hash.js";
 export {
   decodeNixBase32,
@@ -46,7 +72,18 @@ export {
 export { MemoryPathInfoService } from "./pathinfoservice/memory.js";
 export type { PathInfoService } from "./pathinfoservice/path-info-service.js";
 export { createSha256, SHA256_LENGTH, type Sha256, sha256 } from "./sha256/sha256.js";
+export { fingerprint, type SignedFacts } from "./signature/fingerprint.js";
+export {
+  InvalidKeyError,
+  type InvalidKeyReason,
+  isKeyName,
+  type KeyTextKind,
+  MAX_KEY_NAME_LENGTH,
+} from "./signature/key-text.js";
 export { SIGNATURE_LENGTH, Signature } from "./signature/signature.js";
+export { SigningKey } from "./signature/signing-key.js";
+export { TrustedKeys } from "./signature/trusted-keys.js";
+export { VerifyingKey } from "./signature/verifying-key.js";
 export { type BuildStorePathOptions, buildStorePath } from "./store-path/build.js";
 export {
   InvalidStorePathError,

@@ -1,5 +1,6 @@
-import { compareBytes, copyBytes } from "@tvix/castore";
+import { compareBytes, copyBytes, toBase64 } from "@tvix/castore";
 import { StoreError } from "../errors.js";
+import { checkKeyName, parseKeyText } from "./key-text.js";
 
 /** Length of an Ed25519 signature in bytes. */
 export const SIGNATURE_LENGTH = 64;
@@ -15,7 +16,8 @@ export class Signature {
   }
 
   /**
-   * Copies `data`.
+   * Copies `data`. Any name is taken, as in the messages of tvix; one that no key may have is found
+   * when the text is asked for.
    *
    * @throws {@link StoreError} with code "INVALID_ARGUMENT" when it is not 64 bytes long
    */
@@ -29,6 +31,16 @@ export class Signature {
     return new Signature(keyName, copyBytes(data));
   }
 
+  /**
+   * Reads `<key name>:<base64>`.
+   *
+   * @throws {@link InvalidKeyError}
+   */
+  static parse(text: string): Signature {
+    const { keyName, bytes } = parseKeyText(text, "signature", SIGNATURE_LENGTH);
+    return new Signature(keyName, bytes);
+  }
+
   /** Bytes of the signature: a copy. */
   toBytes(): Uint8Array {
     return copyBytes(this.#data);
@@ -36,5 +48,14 @@ export class Signature {
 
   equals(other: Signature): boolean {
     return this.keyName === other.keyName && compareBytes(this.#data, other.#data) === 0;
+  }
+
+  /**
+   * `<key name>:<base64>`, as in a narinfo.
+   *
+   * @throws {@link InvalidKeyError} when no key may have that name
+   */
+  format(): string {
+    return `${checkKeyName(this.keyName, "signature")}:${toBase64(this.#data)}`;
   }
 }
