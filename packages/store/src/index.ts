@@ -24,7 +24,24 @@ export {
   type NarEncoderOptions,
   type NarSink,
 } from "./nar/nar-encoder.js";
+export type {
+  NarContent,
+  NarDirectoryBegin,
+  NarDirectoryEnd,
+  NarEvent,
+  NarFileBegin,
+  NarFileEnd,
+  NarSymlink,
+} from "./nar/nar-event.js";
+export { NarFormatError, type NarFormatErrorReason } from "./nar/nar-format-error.js";
 export { NarHasher } from "./nar/nar-hasher.js";
+export {
+  MAX_NAR_FILE_BYTES,
+  NAR_NESTING_LIMIT,
+  type NarLimits,
+  NarParser,
+} from "./nar/nar-parser.js";
+export { limitNarSize, type ReadNarOptions, readNar } from "./nar/nar-reader.js";
 export { NarRenderError, type NarRenderErrorReason } from "./nar/nar-render-error.js";
 export { RememberedNarCalculation } from "./nar/remembered-nar-calculation.js";
 export { RenderedNarCalculation } from "./nar/rendered-nar-calculation.js";
