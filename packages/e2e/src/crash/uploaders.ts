@@ -20,7 +20,7 @@ const LONG_BYTES = 10_000_000;
 const LONG_EVERY = 4;
 
 /** Small blobs of one call, and one that is cut into chunks. */
-const BATCH: readonly number[] = [...Array.from({ length: 50 }, (_, i) => i * 300), 400_000];
+const BATCH: readonly number[] = [...Array.from({ length: 30 }, (_, i) => i * 500), 400_000];
 
 /** Clients that live through many daemons, ours and others, at both addresses. */
 export class Uploaders {
