@@ -8,8 +8,8 @@ export interface OptionSpec {
   readonly short?: string;
   /** Placeholder of the value, as in `--name NAME`; an option without one is a switch. */
   readonly value?: string;
-  /** What the value names, for completion; nothing to complete by default. */
-  readonly completes?: "file" | "directory";
+  /** What the value names, or all that it may be, for completion; nothing to complete by default. */
+  readonly completes?: "file" | "directory" | readonly string[];
   /** One sentence without a final period. */
   readonly summary: string;
 }

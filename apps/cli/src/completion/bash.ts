@@ -1,5 +1,5 @@
 import { GLOBAL_OPTIONS } from "../global-options.js";
-import { type CommandGrammar, families, spellings, valueOptions } from "./grammar.js";
+import { type CommandGrammar, families, spellings, valueOptions, wordValues } from "./grammar.js";
 
 /** A script for bash 4 and later. Uses nothing of the bash-completion package. */
 export function bashScript(commands: readonly CommandGrammar[]): string {
@@ -49,16 +49,22 @@ function commandCase({ name, options, completes }: CommandGrammar): string {
 
 /** What is offered behind an option; nothing where its value is free text. */
 function valueCases(commands: readonly CommandGrammar[]): string {
-  const actions = {
-    directory: "_tvix_files -d; return",
-    file: "_tvix_files -f; return",
-    none: "return",
-  };
-  return Object.entries(actions)
-    .map(([kind, action]) => {
-      const options = valueOptions(commands, (spec) => (spec.completes ?? "none") === kind);
-      return options.length === 0 ? "" : `    ${options.join("|")}) ${action} ;;`;
-    })
-    .filter((line) => line !== "")
-    .join("\n");
+  const words = wordValues(commands).map(
+    ([option, values]) => `    ${option}) _tvix_words "${values.join(" ")}"; return ;;`,
+  );
+  return [
+    ...valueCase(commands, "directory", "_tvix_files -d; return"),
+    ...valueCase(commands, "file", "_tvix_files -f; return"),
+    ...words,
+    ...valueCase(commands, undefined, "return"),
+  ].join("\n");
+}
+
+function valueCase(
+  commands: readonly CommandGrammar[],
+  kind: "directory" | "file" | undefined,
+  action: string,
+): string[] {
+  const options = valueOptions(commands, (spec) => spec.completes === kind);
+  return options.length === 0 ? [] : [`    ${options.join("|")}) ${action} ;;`];
 }

@@ -36,15 +36,15 @@ function argumentLines({ completes }: CommandGrammar, condition: string): string
 function optionLine([name, spec]: readonly [string, OptionSpec], condition: string): string {
   const parts = [`complete -c tvix -n ${quote(condition)} -l ${name}`];
   if (spec.short !== undefined) parts.push(`-s ${spec.short}`);
-  if (spec.value !== undefined) parts.push(VALUES[spec.completes ?? "none"]);
+  if (spec.value !== undefined) parts.push(valuePart(spec.completes));
   return `${parts.join(" ")} -d ${quote(spec.summary)}`;
 }
 
-const VALUES = {
-  directory: "-x -a '(__fish_complete_directories)'",
-  file: "-r -F",
-  none: "-x",
-} as const;
+function valuePart(completes: OptionSpec["completes"]): string {
+  if (completes === "directory") return "-x -a '(__fish_complete_directories)'";
+  if (completes === "file") return "-r -F";
+  return completes === undefined ? "-x" : `-x -a ${quote(completes.join(" "))}`;
+}
 
 function quote(text: string): string {
   return `'${text.replace(/[\\']/g, "\\$&")}'`;

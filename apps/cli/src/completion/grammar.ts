@@ -50,3 +50,16 @@ export function valueOptions(
     .filter(([, spec]) => spec.value !== undefined && accept(spec));
   return [...new Set(found.flatMap((option) => spellings(option)))];
 }
+
+/** Every option that takes one of a few words, as it is typed, with those. */
+export function wordValues(
+  commands: readonly CommandGrammar[],
+): readonly (readonly [option: string, values: readonly string[]])[] {
+  return commands.flatMap(({ options }) =>
+    options.flatMap((option) => {
+      const { completes } = option[1];
+      if (typeof completes !== "object") return [];
+      return spellings(option).map((typed) => [typed, completes] as const);
+    }),
+  );
+}

@@ -36,6 +36,11 @@ describe.skipIf(!hasBash)("completionScript() for bash", () => {
     ["files behind an option", ["import", "--json", "fis"], ["fish.ts"]],
     ["a command behind a global option", ["--data-dir", "/d", "chec"], ["check"]],
     ["names of shells", ["completion", ""], ["bash", "zsh", "fish"]],
+    [
+      "words behind an option",
+      ["import", "--directory-size-rule", "do"],
+      ["documented", "doubled"],
+    ],
     ["nothing for free text", ["import", "--name", ""], []],
     ["nothing where nothing is known", ["ls", ""], []],
   ])("offers %s", async (_, words, expected) => {
@@ -51,6 +56,7 @@ describe.skipIf(!hasFish)("completionScript() for fish", () => {
     ["a command of two words", "tvix nar ", ["dump"]],
     ["long options", "tvix import --n", ["--name", "--no-compression"]],
     ["options of a command of two words", "tvix nar dump --q", ["--quiet"]],
+    ["words behind an option", "tvix import --directory-size-rule dou", ["doubled"]],
     ["files", "tvix import bas", ["bash.ts"]],
     ["names of shells", "tvix completion ", ["bash", "fish", "zsh"]],
   ])("offers %s", async (_, line, expected) => {

@@ -55,13 +55,16 @@ function zshCase({ name, options, completes }: CommandGrammar): string {
 
 function zshOption([name, spec]: readonly [string, OptionSpec]): string[] {
   const summary = `[${spec.summary.replace(/[[\]:]/g, "\\$&")}]`;
-  const value =
-    spec.value === undefined ? "" : `:${spec.value}:${VALUES[spec.completes ?? "none"]}`;
+  const value = spec.value === undefined ? "" : `:${spec.value}:${action(spec.completes)}`;
   const long = quote(`--${name}${summary}${value}`);
   return spec.short === undefined ? [long] : [quote(`-${spec.short}${summary}${value}`), long];
 }
 
-const VALUES = { directory: "_files -/", file: "_files", none: " " } as const;
+function action(completes: OptionSpec["completes"]): string {
+  if (completes === "directory") return "_files -/";
+  if (completes === "file") return "_files";
+  return completes === undefined ? " " : `(${completes.join(" ")})`;
+}
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,3 +1,4 @@
+import type { DirectorySizeRule } from "@tvix/castore";
 import type { LocalStoreOptions } from "@tvix/castore/local";
 import { importPath } from "@tvix/store/fs";
 import type { Host, Invocation } from "../command.js";
@@ -17,12 +18,14 @@ import {
 import { ImportProgress } from "./import-progress.js";
 import { checkOutsideStore } from "./own-store.js";
 import { jsonResult, summary } from "./report.js";
+import { parseSizeRule } from "./size-rule.js";
 import { checkSources, type Source } from "./sources.js";
 import { treeSize } from "./tree-size.js";
 
 /** Does what `tvix import` promises. */
 export async function importPaths(invocation: Invocation, host: Host): Promise<number> {
   const { options } = invocation;
+  const sizeRule = parseSizeRule(options.value("directory-size-rule"));
   const sources = checkSources(invocation.arguments, options.value("name"));
   const dryRun = options.has("dry-run");
   const place = storePlace(options, host);
@@ -33,7 +36,7 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
       host,
       async (store) => {
         const destination = dryRun ? dryRunDestination(store) : storeDestination(store);
-        await importAll(sources, destination, invocation, host);
+        await importAll(sources, destination, { sizeRule, invocation, host });
       },
       dryRun ? { readOnly: true } : writeOptions(invocation, host),
     );
@@ -53,18 +56,25 @@ function writeOptions({ options }: Invocation, { stderr }: Host): LocalStoreOpti
   };
 }
 
+/** What holds for every path of a command line. */
+interface Context {
+  readonly sizeRule: DirectorySizeRule;
+  readonly invocation: Invocation;
+  readonly host: Host;
+}
+
 async function importAll(
   sources: readonly Source[],
   destination: Destination,
-  invocation: Invocation,
-  host: Host,
+  context: Context,
 ): Promise<void> {
+  const { invocation, host } = context;
   const quiet = invocation.options.has("quiet");
   using line = new Progress(host.stderr, { hidden: quiet });
   const progress = new ImportProgress(line);
   if (line.isShown) expectSize(sources, progress, host.signal);
   for (const source of sources) {
-    await importOne(source, destination, progress, { invocation, host });
+    await importOne(source, destination, progress, context);
   }
   if (quiet) return;
   host.stderr.status("");
@@ -77,11 +87,12 @@ async function importOne(
   { path, name }: Source,
   { services, statCache, counts }: Destination,
   progress: ImportProgress,
-  { invocation, host }: { readonly invocation: Invocation; readonly host: Host },
+  { sizeRule, invocation, host }: Context,
 ): Promise<void> {
   const before = counts();
   const importing = importPath(services, path, {
     name,
+    sizeRule,
     signal: host.signal,
     onProgress: (current) => progress.update(current),
     ...(statCache === undefined ? {} : { statCache }),
