@@ -15,7 +15,10 @@ in
     tokenFile = lib.mkOption {
       type = lib.types.nullOr lib.types.path;
       default = null;
-      description = "File with a line NAME SCOPE TOKEN for each token; stays out of the Nix store.";
+      description = ''
+        File with a line NAME SCOPE TOKEN for each token; stays out of the Nix store. It is copied when the
+        service starts: restart it after a change.
+      '';
     };
     settings = lib.mkOption {
       type = format.type;

@@ -32,7 +32,11 @@ export function abortOnInterrupt(): AbortSignal {
         for (const listener of hangupListeners) listener();
         return;
       }
-      for (const [other, handler] of handlers) process.removeListener(other, handler);
+      for (const [other, handler] of handlers) {
+        // Who reads files on SIGHUP may be asked to while it ends: that must not cut its work short.
+        if (other === "SIGHUP" && hangupListeners.size > 0) continue;
+        process.removeListener(other, handler);
+      }
       controller.abort(new InterruptedError(name));
     };
     process.on(name, handle);

@@ -2,7 +2,6 @@ import type { LocalStore } from "@tvix/castore/local";
 import type { RpcServer } from "@tvix/grpc";
 import { Gatekeeper } from "./auth/gatekeeper.js";
 import { knownMethods } from "./auth/method-scopes.js";
-import { readTokenFile } from "./auth/token-file.js";
 import type { LoadedSettings } from "./config/load.js";
 import { exposureWarnings } from "./config/rules.js";
 import type { Settings } from "./config/settings.js";
@@ -10,11 +9,12 @@ import { Closers } from "./life/closers.js";
 import { Life } from "./life/life.js";
 import { untilAborted } from "./life/until-aborted.js";
 import { createLogger } from "./log/create-logger.js";
-import { errorText, type Logger } from "./log/logger.js";
+import type { Logger } from "./log/logger.js";
 import type { Metrics } from "./metrics/metrics.js";
+import { readAccessFiles } from "./server/access-files.js";
 import { createServer } from "./server/create-server.js";
 import { listenEverywhere } from "./server/listen.js";
-import { readTlsFiles } from "./server/tls-files.js";
+import { ReloadRequests, reload } from "./server/reload.js";
 import { openStore } from "./store/open-store.js";
 import { passedSockets } from "./systemd/activation.js";
 import { followLife } from "./systemd/follow-life.js";
@@ -80,8 +80,11 @@ async function start(
   const watch = followLife(createNotifier(env, pid), life);
   closers.add(() => watch.stop());
 
-  const tls = readTlsFiles(settings);
-  const gatekeeper = new Gatekeeper(readTokens(settings, logger));
+  const reloads = new ReloadRequests();
+  closers.add(host.onReload(() => reloads.request()));
+  const { tls, tokens, warnings: fileWarnings } = readAccessFiles(settings);
+  for (const warning of fileWarnings) logger.warn(warning);
+  const gatekeeper = new Gatekeeper(tokens);
   const local = await openStore(settings["data-dir"], purpose, logger);
   closers.add(() => local.close());
   signal.throwIfAborted();
@@ -106,9 +109,9 @@ async function start(
   closers.add(() => listening.removeSocket());
   signal.throwIfAborted();
 
-  closers.add(host.onReload(() => reload({ settings, logger, life, gatekeeper })));
   life.become("ready");
   logger.always("ready", { addresses: listening.addresses, dataDirectory: settings["data-dir"] });
+  reloads.serve(() => reload({ settings, logger, life, gatekeeper, server }));
   return { life, logger, server, removeSocket: listening.removeSocket };
 }
 
@@ -136,31 +139,4 @@ async function openLog(settings: Settings, host: DaemonHost): Promise<Logger> {
 async function openMetrics(local: LocalStore, version: string): Promise<Metrics> {
   const { Metrics } = await import("./metrics/metrics.js");
   return new Metrics({ methods: knownMethods(), storeCounters: () => local.counters, version });
-}
-
-function readTokens(settings: Settings, logger: Logger) {
-  if (settings.tokens === undefined) return undefined;
-  const { tokens, warnings } = readTokenFile(settings.tokens);
-  for (const warning of warnings) logger.warn(warning);
-  return tokens;
-}
-
-/** Reads the token file again. One that is broken changes nothing: those who could come still can. */
-function reload(parts: {
-  readonly settings: Settings;
-  readonly logger: Logger;
-  readonly life: Life;
-  readonly gatekeeper: Gatekeeper;
-}): void {
-  const { settings, logger, life, gatekeeper } = parts;
-  if (life.state !== "ready") return;
-  life.become("reloading");
-  try {
-    const tokens = readTokens(settings, logger);
-    if (tokens !== undefined) gatekeeper.replaceTokens(tokens);
-    logger.info("reloaded", { tokens: tokens?.size ?? 0 });
-  } catch (error) {
-    logger.error("not reloaded, the tokens are as they were", { reason: errorText(error) });
-  }
-  life.become("ready");
 }

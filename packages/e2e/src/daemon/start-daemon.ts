@@ -12,6 +12,8 @@ export interface StartDaemonOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** One that is there already, and stays. By default the daemon gets one that goes with it. */
   readonly dataDirectory?: string;
+  /** Is told the process before it is ready. */
+  readonly onStart?: (pid: number) => void;
 }
 
 interface DaemonExit {
@@ -57,6 +59,7 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
     ],
     { env: daemonEnvironment(options.env), stdio: ["ignore", "ignore", "pipe"] },
   );
+  options.onStart?.(child.pid ?? 0);
   let log = "";
   const exited = new Promise<DaemonExit>((resolve, reject) => {
     child.once("error", reject);

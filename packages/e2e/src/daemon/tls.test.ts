@@ -1,50 +1,27 @@
-import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile } from "node:fs/promises";
 import { connect } from "node:http2";
 import { type RequestOptions, request } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { removeTree } from "../cli/remove-tree.js";
 import { TVIX } from "../cli/tvix.js";
+import { Certificates } from "./certificates.js";
 import { runProgram } from "./run.js";
 import { type Daemon, startDaemon } from "./start-daemon.js";
 
+const NOT_ITS_KEY = /client\.key is not the key of the certificate in \S+\/server\.pem\n$/;
 const STAT = "/tvix.castore.v1.BlobService/Stat";
 
-let directory: string;
+let certificates: Certificates;
 let daemon: Daemon;
 
-const file = (name: string): string => join(directory, name);
-
-function openssl(...args: readonly string[]): void {
-  execFileSync("openssl", args, { cwd: directory, stdio: "ignore" });
-}
-
-/** A key and a certificate that signs itself. */
-function makeAuthority(name: string): void {
-  const subject = ["-subj", `/CN=${name}`, "-days", "2", "-nodes", "-newkey", "ec"];
-  const curve = ["-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  openssl("req", "-x509", ...subject, ...curve, "-keyout", `${name}.key`, "-out", `${name}.pem`);
-}
-
-/** A key and a certificate that an authority signs, for 127.0.0.1. */
-function makeCertificate(name: string, authority: string): void {
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const names = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1"];
-  openssl("req", ...curve, ...names, "-keyout", `${name}.key`, "-out", `${name}.csr`);
-  const by = ["-CA", `${authority}.pem`, "-CAkey", `${authority}.key`, "-CAcreateserial"];
-  const copy = ["-copy_extensions", "copy", "-days", "2"];
-  openssl("x509", "-req", "-in", `${name}.csr`, ...by, ...copy, "-out", `${name}.pem`);
-}
+const file = (name: string): string => certificates.file(name);
+const identity = (name: string | undefined) => certificates.identity(name, "authority");
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tvix-e2e-tls-"));
-  makeAuthority("authority");
-  makeAuthority("stranger");
-  makeCertificate("server", "authority");
-  makeCertificate("client", "authority");
-  makeCertificate("foreigner", "stranger");
+  certificates = await Certificates.create();
+  certificates.makeAuthority("authority");
+  certificates.makeAuthority("stranger");
+  certificates.makeCertificate("server", "authority");
+  certificates.makeCertificate("client", "authority");
+  certificates.makeCertificate("foreigner", "stranger");
   daemon = await startDaemon({
     args: [
       ...["--listen", "0.0.0.0:0", "--tls-cert", file("server.pem"), "--tls-key"],
@@ -55,19 +32,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await daemon?.[Symbol.asyncDispose]();
-  await removeTree(directory);
+  await certificates?.remove();
 });
-
-/** What a client needs to show that it is `name`. */
-async function identity(name: string | undefined) {
-  const ca = await readFile(file("authority.pem"));
-  if (name === undefined) return { ca };
-  return {
-    ca,
-    cert: await readFile(file(`${name}.pem`)),
-    key: await readFile(file(`${name}.key`)),
-  };
-}
 
 function get(path: string, options: RequestOptions): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -122,9 +88,25 @@ describe("a daemon with TLS and client certificates", () => {
 
 describe("files of TLS that do not fit", () => {
   it.each([
-    ["a key of another certificate", "server.pem", "client.key", /cannot be used for TLS: .*key/],
-    ["a key as certificate", "server.key", "server.key", /cannot be used for TLS: /],
-    ["a file that is not PEM", "server.pem", "authority.srl", /authority.srl is not a PEM file/],
+    ["a key of another certificate", "server.pem", "client.key", NOT_ITS_KEY],
+    [
+      "a key as certificate",
+      "server.key",
+      "server.key",
+      /server\.key cannot be used: there is no c/,
+    ],
+    [
+      "a certificate as key",
+      "server.pem",
+      "server.pem",
+      /server\.pem cannot be used: there is no p/,
+    ],
+    [
+      "a key that is not PEM",
+      "server.pem",
+      "authority.srl",
+      /authority\.srl cannot be used: there /,
+    ],
   ])("are refused: %s", async (_, cert, key, message) => {
     const { status, stderr } = await runProgram(TVIX, [
       ...["daemon", "--data-dir", file("data"), "--listen", "127.0.0.1:0"],
