@@ -11,10 +11,16 @@ export function createSigner(seed: Uint8Array): Ed25519Signer {
   };
 }
 
+/** Length of a signature in bytes; the library throws at any other. */
+const SIGNATURE_LENGTH = 64;
+
+const STRICT = { zip215: false } as const;
+
 /** Verifies in JavaScript, by the strict rules of RFC 8032 as libsodium and OpenSSL do. */
 export function createVerifier(publicKey: Uint8Array): Ed25519Verifier {
   const key = copyBytes(publicKey);
-  return { verify: (message, signature) => ed25519.verify(signature, message, key, STRICT) };
+  return {
+    verify: (message, signature) =>
+      signature.byteLength === SIGNATURE_LENGTH && ed25519.verify(signature, message, key, STRICT),
+  };
 }
-
-const STRICT = { zip215: false } as const;

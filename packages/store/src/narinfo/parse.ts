@@ -28,35 +28,18 @@ import {
  */
 export function parseNarinfo(text: string | Uint8Array): Narinfo {
   const fields = splitLines(text);
-  const { fileHash, fileSize, deriver, system, contentAddress } = optionalFields(fields);
   return {
     storePath: fields.need("StorePath", "store-path", (value) => StorePath.parseAbsolute(value)),
     url: fields.need("URL", "url", parseUrl),
     compression: fields.optional("Compression", "compression", parseCompression) ?? "bzip2",
-    ...(fileHash === undefined ? {} : { fileHash }),
-    ...(fileSize === undefined ? {} : { fileSize }),
+    fileHash: fields.optional("FileHash", "file-hash", (value) => NixHash.parse(value)),
+    fileSize: fields.optional("FileSize", "file-size", parseSize),
     narSha256: fields.need("NarHash", "nar-hash", parseNarHash),
     narSize: fields.need("NarSize", "nar-size", parseNarSize),
     references: fields.optional("References", "references", parseReferences) ?? [],
-    ...(deriver === undefined ? {} : { deriver }),
-    ...(system === undefined ? {} : { system }),
-    signatures: fields.signatures,
-    ...(contentAddress === undefined ? {} : { contentAddress }),
-  };
-}
-
-function optionalFields(fields: Fields): {
-  readonly fileHash: NixHash | undefined;
-  readonly fileSize: bigint | undefined;
-  readonly deriver: StorePath | undefined;
-  readonly system: string | undefined;
-  readonly contentAddress: ContentAddress | undefined;
-} {
-  return {
-    fileHash: fields.optional("FileHash", "file-hash", (value) => NixHash.parse(value)),
-    fileSize: fields.optional("FileSize", "file-size", parseSize),
     deriver: fields.optional("Deriver", "deriver", parseDeriver),
     system: fields.optional("System", "system", parseSystem),
+    signatures: fields.signatures,
     contentAddress: fields.optional("CA", "content-address", parseOptionalContentAddress),
   };
 }
