@@ -9,6 +9,7 @@ import { checkPack } from "./check-pack.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { IndexReader } from "./index-database.js";
 import type { IndexedRecord } from "./index-rows.js";
+import { decodeNamedValue } from "./named-values.js";
 import { packFileName } from "./pack-files.js";
 import { RecordKind } from "./pack-format.js";
 import { describeRecord } from "./record.js";
@@ -139,6 +140,9 @@ class StoreCheck {
         return this.#checkDirectory(record, raw);
       case RecordKind.CHUNK_LIST:
         return this.#checkChunkList(record, raw);
+      case RecordKind.NAMED:
+        decodeNamedValue(raw, record.key);
+        return undefined;
       case RecordKind.CHUNK:
       case RecordKind.PATH_INFO:
         return undefined;

@@ -29,7 +29,7 @@ describe("prepareDirectory()", () => {
     const layout = storeLayout(scratch("a/b/c"));
     expect(checkFormat(layout)).toBe(false);
     prepareDirectory(layout);
-    expect(fs.readFileSync(scratch("a/b/c/FORMAT"), "utf8")).toBe("tvix-store 2\n");
+    expect(fs.readFileSync(scratch("a/b/c/FORMAT"), "utf8")).toBe("tvix-store 3\n");
     expect(fs.readdirSync(layout.directory).sort()).toEqual(["FORMAT", "packs"]);
     fs.writeFileSync(path.join(layout.packs, "00000001.pack"), "x");
     prepareDirectory(layout);
@@ -57,7 +57,7 @@ describe("prepareDirectory()", () => {
   it("takes the store that another process makes at the same time", () => {
     const readdir = vi.spyOn(fs, "readdirSync");
     readdir.mockImplementationOnce(() => {
-      fs.writeFileSync(scratch("FORMAT"), "tvix-store 2\n");
+      fs.writeFileSync(scratch("FORMAT"), "tvix-store 3\n");
       return ["FORMAT", "meta.sqlite"] as never;
     });
     prepareDirectory(storeLayout(scratch()));
@@ -76,15 +76,15 @@ describe("prepareDirectory()", () => {
 
 describe("checkFormat()", () => {
   it.each([
-    [3, "use a newer version of tvix"],
+    [4, "use a newer version of tvix"],
     [10, "use a newer version of tvix"],
-    [1, "use the version of tvix that made it, or import its content again elsewhere"],
+    [2, "use the version of tvix that made it, or import its content again elsewhere"],
     [0, "use the version of tvix that made it, or import its content again elsewhere"],
   ])("refuses format %s, naming both versions and what to do", (version, advice) => {
     fs.writeFileSync(scratch("FORMAT"), `tvix-store ${version}\n`);
     const error = refusal(() => checkFormat(storeLayout(scratch())));
     expect(error.code).toBe("UNSUPPORTED");
-    expect(error.message).toContain(`it has format ${version}, this program knows 2; ${advice}`);
+    expect(error.message).toContain(`it has format ${version}, this program knows 3; ${advice}`);
   });
 
   it.each(["", "tvix-store", "tvix-store 1", "tvix-store one\n", "other 1\n", "tvix-store 1\n\n"])(

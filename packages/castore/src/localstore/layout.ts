@@ -4,7 +4,7 @@ import { CastoreError } from "../errors.js";
 import { syncDirectory, writeFileDurably } from "./durable.js";
 
 /** Version of the whole layout; a store that says another one is refused. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 const FORMAT_FILE = "FORMAT";
 
 /** What may lie in a data directory whose FORMAT file was not written yet, after a crash. */

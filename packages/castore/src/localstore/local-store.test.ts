@@ -376,7 +376,7 @@ describe("a store that is opened read-only", () => {
   it("sees what is written later, and an index that is being made as an empty store", async () => {
     const reader = await open({ readOnly: true });
     fs.mkdirSync(scratch("store"));
-    fs.writeFileSync(scratch("store/FORMAT"), "tvix-store 2\n");
+    fs.writeFileSync(scratch("store/FORMAT"), "tvix-store 3\n");
     fs.writeFileSync(scratch("store/meta.sqlite"), "");
     expect(await reader.blobs.has(blake3(A))).toBe(false);
     const blank = new Database(scratch("store/meta.sqlite"));

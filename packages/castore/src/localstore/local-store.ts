@@ -6,8 +6,9 @@ import { type CheckFinding, type CheckOptions, checkStore } from "./check.js";
 import { LocalDirectoryService } from "./directory-service.js";
 import { IndexDerivedCache, KeyedRecords } from "./keyed-records.js";
 import { isNodeError } from "./layout.js";
+import { LocalNamedValues } from "./named-values.js";
 import { RecordKind } from "./pack-format.js";
-import type { DerivedCache, RecordStore } from "./record-store.js";
+import type { DerivedCache, NamedValues, RecordStore } from "./record-store.js";
 import { StoreCore, type StoreCounters } from "./store-core.js";
 import type { RecoveryReport } from "./write-session.js";
 import type { LockHolder } from "./writer-lock.js";
@@ -109,6 +110,11 @@ export class LocalStore implements AsyncDisposable {
   /** What was written through this object so far. */
   get counters(): StoreCounters {
     return this.#core.counters;
+  }
+
+  /** Values under names; each `space`, of at most 255 bytes, has its own. */
+  named(space: string): NamedValues {
+    return new LocalNamedValues(this.#core, space);
   }
 
   /** Values that can be computed again, by `space` and key. */

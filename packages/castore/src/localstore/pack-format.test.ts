@@ -79,7 +79,7 @@ describe("encodePackHeader()", () => {
     const bytes = encodePackHeader(IDENTITY);
     const fields = concatBytes([
       toUtf8("TVIXPACK"),
-      Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0),
+      Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0),
       IDENTITY,
     ]);
     const header = withCheck(fields);
@@ -132,7 +132,8 @@ describe("decodePackHeader()", () => {
   });
 
   it.each([
-    [3, 32],
+    [4, 32],
+    [2, 32],
     [1, 24],
   ])("refuses version %s, and says so", (version, length) => {
     const bytes = new Uint8Array(40);
@@ -141,7 +142,7 @@ describe("decodePackHeader()", () => {
     bytes.set(withCheck(bytes.subarray(0, length)));
     const error = result(bytes);
     expect(CastoreError.is(error, "UNSUPPORTED")).toBe(true);
-    expect(String(error)).toContain(`format version ${version}, this program knows 2`);
+    expect(String(error)).toContain(`format version ${version}, this program knows 3`);
   });
 });
 
@@ -212,7 +213,7 @@ describe("readRecordHeader()", () => {
 
   it.each([
     ["an unknown kind 0", handmade(0, 0, 0, 5, 5)],
-    ["an unknown kind 5", handmade(5, 0, 0, 5, 5)],
+    ["an unknown kind 6", handmade(6, 0, 0, 5, 5)],
     ["an unknown codec", handmade(1, 2, 0, 5, 5)],
     ["bytes that should be zero", handmade(1, 0, 1, 5, 5)],
     ["a raw payload of two lengths", handmade(1, 0, 0, 5, 6)],

@@ -1,4 +1,4 @@
-// The pack format, version 2: a header and records, nothing else. docs/formats/pack.md describes it.
+// The pack format, version 3: a header and records, nothing else. docs/formats/pack.md describes it.
 //
 //   pack   = header zero[4056] header record*                                          4136 bytes, then
 //   header = "TVIXPACK" version:u32 zero[4] identity[16] check[8]                          40 bytes
@@ -15,7 +15,7 @@ import { copyBytes, equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import { blake3 } from "../hasher/blake3.js";
 
-const PACK_FORMAT_VERSION = 2;
+const PACK_FORMAT_VERSION = 3;
 /** Length of the random number that a pack is known by. */
 const PACK_IDENTITY_LENGTH = 16;
 /**
@@ -48,6 +48,8 @@ export const RecordKind = {
   DIRECTORY: 3,
   /** A PathInfo: key is the 20-byte output hash and 12 zero bytes. */
   PATH_INFO: 4,
+  /** A value under a name: see `named-values.ts`. */
+  NAMED: 5,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -83,6 +85,11 @@ const NO_CHECK = new Uint8Array(CHECK_LENGTH);
 /** Whether the key of such a record is the BLAKE3 digest of its raw payload. */
 export function isContentAddressed(kind: RecordKind): boolean {
   return kind === RecordKind.CHUNK || kind === RecordKind.DIRECTORY;
+}
+
+/** Whether a later record of such a kind replaces an earlier one of the same key. */
+export function isReplaceable(kind: RecordKind): boolean {
+  return kind === RecordKind.PATH_INFO || kind === RecordKind.NAMED;
 }
 
 /** Where a record is: the check of its header covers that too. */
@@ -236,7 +243,7 @@ function check(bytes: Uint8Array): Uint8Array {
 }
 
 function isKind(value: number): value is RecordKind {
-  return value >= RecordKind.CHUNK && value <= RecordKind.PATH_INFO;
+  return value >= RecordKind.CHUNK && value <= RecordKind.NAMED;
 }
 
 function isCodec(value: number): value is RecordCodec {

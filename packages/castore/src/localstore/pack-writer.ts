@@ -6,12 +6,12 @@ import { databaseError } from "./index-schema.js";
 import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   encodePackHeader,
+  isReplaceable,
   newPackIdentity,
   PACK_HEADER_LENGTH,
   parseRecordHeader,
   RECORD_HEADER_LENGTH,
   type RecordHeader,
-  RecordKind,
   sealRecordHeader,
 } from "./pack-format.js";
 
@@ -131,9 +131,9 @@ export class PackWriter {
     return outcomes;
   }
 
-  /** Path infos may be replaced; everything else is what its key says and needs to be there once. */
+  /** Some kinds may be replaced; everything else is what its key says and needs to be there once. */
   #isNew(header: RecordHeader, inGroup: Set<string>): boolean {
-    if (header.kind === RecordKind.PATH_INFO) return true;
+    if (isReplaceable(header.kind)) return true;
     const key = header.kind + toLatin1(header.key);
     if (inGroup.has(key) || this.#index.has(header.kind, header.key)) return false;
     inGroup.add(key);
@@ -155,7 +155,7 @@ export class PackWriter {
     if (parts.length === 0 && derived.length === 0) return;
     this.#index.commit(() => {
       for (const { header, offset } of planned) {
-        if (header.kind === RecordKind.PATH_INFO) this.#index.replace(header, pack.id, offset);
+        if (isReplaceable(header.kind)) this.#index.replace(header, pack.id, offset);
         else this.#index.insert(header, pack.id, offset);
       }
       for (const entry of derived) this.#index.saveDerived(entry.space, entry.key, entry.value);

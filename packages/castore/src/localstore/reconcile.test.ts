@@ -188,10 +188,10 @@ describe("reconcile()", () => {
 
   it("refuses a pack of a newer version, and changes nothing", () => {
     const newer = copyBytes(HEADER);
-    newer[8] = 3;
+    newer[8] = 4;
     newer.set(blake3(newer.subarray(0, 32)).toBytes().subarray(0, 8), 32);
     const files = disk([newer, A]);
-    expect(() => recover(files)).toThrow("format version 3, this program knows 2");
+    expect(() => recover(files)).toThrow("format version 4, this program knows 3");
     expect(files.contents().get(1)).toEqual(packBytes(IDENTITIES[0], [newer, A]));
   });
 

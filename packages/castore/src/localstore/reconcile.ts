@@ -7,12 +7,12 @@ import type { PackFile, PackFiles } from "./pack-files.js";
 import {
   decodePackHeader,
   encodePackHeader,
+  isReplaceable,
   MAX_RECORD_PAYLOAD,
   PACK_HEADER_LENGTH,
   RECORD_HEADER_LENGTH,
   RECORD_MAGIC_BYTES,
   type RecordHeader,
-  RecordKind,
   readRecordHeader,
 } from "./pack-format.js";
 import { openPayload } from "./record.js";
@@ -273,7 +273,7 @@ class PackScan {
     const found = this.#found;
     this.#index.commit(() => {
       for (const { header, offset } of found) {
-        if (header.kind === RecordKind.PATH_INFO) this.#index.replace(header, this.#pack, offset);
+        if (isReplaceable(header.kind)) this.#index.replace(header, this.#pack, offset);
         else this.#index.insert(header, this.#pack, offset);
       }
     });

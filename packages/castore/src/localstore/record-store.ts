@@ -19,6 +19,17 @@ export interface RecordStore {
 }
 
 /**
+ * Values under names, in a space of their own. Kept like those of a {@link RecordStore}: durable once
+ * `put` has fulfilled, found again when the index is rebuilt; a later value replaces an earlier one.
+ */
+export interface NamedValues {
+  /** The value; `undefined` when there is none. */
+  get(name: string, options?: CallOptions): Promise<Uint8Array | undefined>;
+  /** @throws RangeError for a name of more than 65,535 bytes */
+  put(name: string, value: Uint8Array, options?: CallOptions): Promise<void>;
+}
+
+/**
  * Values that can be computed again from the store at any time, kept in the index only: losing them
  * costs time, never data.
  */

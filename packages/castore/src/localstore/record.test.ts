@@ -44,6 +44,7 @@ describe("encodeRecord()", () => {
     ["CHUNK_LIST", "02", "07".repeat(32), "6437b3ac38465133"],
     ["DIRECTORY", "03", digest, "0000000000000000"],
     ["PATH_INFO", "04", "07".repeat(20), "6437b3ac38465133"],
+    ["NAMED", "05", "07".repeat(32), "6437b3ac38465133"],
   ] as const)("writes the bytes of the format for %s", (name, kind, key, payload) => {
     const record = encodeRecord(RecordKind[name], Buffer.from(key, "hex"), abc);
     const start = `54565852${kind}0000000300000003000000`;

@@ -101,6 +101,8 @@ export function describeRecord(kind: RecordKind, key: Uint8Array): string {
       return `chunk list of blob ${text(32)}`;
     case RecordKind.DIRECTORY:
       return `directory ${text(32)}`;
+    case RecordKind.NAMED:
+      return `named value ${text(32)}`;
     case RecordKind.PATH_INFO:
       return `path info ${Array.from(key.subarray(0, 20), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   }

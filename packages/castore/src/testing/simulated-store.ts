@@ -52,7 +52,7 @@ export class SimulatedStore {
     this.#zstd = zstd;
     this.#random = random;
     fs.mkdirSync(this.layout.packs, { recursive: true });
-    fs.writeFileSync(path.join(directory, "FORMAT"), "tvix-store 2\n");
+    fs.writeFileSync(path.join(directory, "FORMAT"), "tvix-store 3\n");
   }
 
   /** Opens the store for writing: recovery, if there is something to recover. */
