@@ -83,6 +83,7 @@ export class ServerCall {
       const inbox = new Inbox(stream, {
         schema: this.#entry.spec.method.input,
         maxBytes: this.#options.limits.maxReceiveBytes,
+        maxFields: this.#options.limits.maxReceiveFields,
         decompress,
       });
       this.#context = context;

@@ -2,6 +2,11 @@
 export interface RpcServerLimits {
   /** Largest message taken, in bytes, after decompression. */
   readonly maxReceiveBytes: number;
+  /**
+   * Fields of one message taken, with those of the messages in it, which count as four each. What a message
+   * costs to decode follows from these, not from its length.
+   */
+  readonly maxReceiveFields: number;
   /** Largest message sent, in bytes. Stock gRPC peers refuse more than 4 MiB. */
   readonly maxSendBytes: number;
   /** Connections at one time, over all addresses. One more is closed at once. */
@@ -38,6 +43,8 @@ export interface RpcServerLimits {
 /** The limits when nothing else is said. */
 export const DEFAULT_LIMITS: RpcServerLimits = {
   maxReceiveBytes: 4 << 20,
+  // A Directory of 90,000 files, which 4 MiB hold, has no more.
+  maxReceiveFields: 700_000,
   maxSendBytes: 4 << 20,
   maxConnections: 4096,
   maxStreamsPerConnection: 256,

@@ -1,6 +1,7 @@
 import { type DescMessage, fromBinary, type Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Decompress } from "./compression.js";
+import { checkFields } from "./field-limit.js";
 import { Deframer, type RawMessage } from "./frame.js";
 
 /** Bytes of complete messages that may wait before the peer is stopped by flow control. */
@@ -25,6 +26,8 @@ interface Waiter {
 export interface InboxOptions {
   readonly schema: DescMessage;
   readonly maxBytes: number;
+  /** See `checkFields()`; without it, there may be as many as there are. */
+  readonly maxFields?: number | undefined;
   /** For messages that are flagged as compressed. */
   readonly decompress?: Decompress | undefined;
   /** Called once when the consumer wants no more messages. */
@@ -178,7 +181,10 @@ export class Inbox implements AsyncIterableIterator<Message, undefined> {
   }
 
   #parse(bytes: Uint8Array): Message {
-    const { schema } = this.#options;
+    const { schema, maxFields } = this.#options;
+    if (maxFields !== undefined) {
+      checkFields(schema, bytes, maxFields);
+    }
     try {
       // As a plain Uint8Array: fields of the message are views of it, and Buffer must not leak to handlers.
       return fromBinary(schema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
