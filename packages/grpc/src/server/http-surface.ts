@@ -1,5 +1,6 @@
 /** Everything but gRPC in its own framing: Connect, gRPC-Web and plain HTTP, over HTTP/1.1 and HTTP/2. */
 
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import {
@@ -89,14 +90,16 @@ export function createHttpSurface(options: HttpSurfaceOptions): HttpSurface {
 }
 
 function connectHandlers(options: HttpSurfaceOptions): ReadonlyMap<string, UniversalHandler> {
-  const { limits } = options;
+  const { limits, shutdownSignal } = options;
+  // Each call listens to it until it ends, and Node would warn of the eleventh.
+  setMaxListeners(0, shutdownSignal);
   const router = createConnectRouter({
     interceptors: [gate, ...options.interceptors],
     acceptCompression: [compressionGzip],
     compressMinBytes: NEVER,
     readMaxBytes: limits.maxReceiveBytes,
     writeMaxBytes: limits.maxSendBytes,
-    shutdownSignal: options.shutdownSignal,
+    shutdownSignal,
   });
   options.table.routes(router);
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
