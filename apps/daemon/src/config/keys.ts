@@ -69,6 +69,11 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     value: "N",
     summary: "Calls at a time on all connections: 8192 by default",
   },
+  "limit.directories": {
+    kind: "number",
+    value: "N",
+    summary: "Directories of one upload: 1048576 by default",
+  },
   "limit.message-in": {
     kind: "size",
     value: "SIZE",

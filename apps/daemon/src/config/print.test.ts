@@ -26,6 +26,7 @@ format = "auto" # default
 connections = 4096 # default
 streams = 256 # default
 calls = 8192 # default
+directories = 1048576 # default
 message-in = "4MiB" # default
 message-out = "4MiB" # default
 header-timeout = "10s" # default

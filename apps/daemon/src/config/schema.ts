@@ -36,6 +36,7 @@ export const layerSchema: z.ZodType<SettingsLayer> = z.strictObject({
   "limit.connections": count(1, 1_000_000).optional(),
   "limit.streams": count(1, 10_000).optional(),
   "limit.calls": count(1, 1_000_000).optional(),
+  "limit.directories": count(1, 100_000_000).optional(),
   "limit.message-in": size(MIN_MESSAGE, MAX_MESSAGE).optional(),
   "limit.message-out": size(MIN_MESSAGE, MAX_MESSAGE).optional(),
   "limit.header-timeout": time(SECOND / 10, HOUR).optional(),

@@ -27,6 +27,7 @@ export interface Settings {
   readonly "limit.connections": number;
   readonly "limit.streams": number;
   readonly "limit.calls": number;
+  readonly "limit.directories": number;
   readonly "limit.message-in": number;
   readonly "limit.message-out": number;
   readonly "limit.header-timeout": number;
@@ -52,6 +53,7 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   "limit.connections": 4096,
   "limit.streams": 256,
   "limit.calls": 8192,
+  "limit.directories": 1_048_576,
   "limit.message-in": 4 * 1024 * 1024,
   "limit.message-out": 4 * 1024 * 1024,
   "limit.header-timeout": 10_000,

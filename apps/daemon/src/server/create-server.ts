@@ -33,6 +33,7 @@ export function createServer(parts: ServerParts): RpcServer {
         registerStoreServices(noting, local, {
           dataDirectory: settings["data-dir"],
           list: settings.list,
+          maxDirectories: settings["limit.directories"],
         }),
       ),
     authorize: authorizeBy(parts.gatekeeper),

@@ -13,13 +13,15 @@ export interface StoreServicesOptions {
   readonly dataDirectory: string;
   /** Whether all path infos can be listed. */
   readonly list: boolean;
+  /** Most Directories of one upload. */
+  readonly maxDirectories: number;
 }
 
 /** Serves a local store: the three services by both of their names, batches and maintenance. */
 export function registerStoreServices(
   router: ConnectRouter,
   local: LocalStore,
-  { dataDirectory, list }: StoreServicesOptions,
+  { dataDirectory, list, maxDirectories }: StoreServicesOptions,
 ): void {
   const pathInfos = new LocalPathInfoService(local.pathInfoRecords, { roots: local });
   const calculateNar = new RememberedNarCalculation(
@@ -28,7 +30,7 @@ export function registerStoreServices(
     local.derived("nar"),
   );
   registerBlobService(router, local.blobs);
-  registerDirectoryService(router, local.directories);
+  registerDirectoryService(router, local.directories, { maxDirectories });
   registerBatchService(router, local);
   registerPathInfoService(router, pathInfos, { calculateNar, list });
   registerMaintenanceService(

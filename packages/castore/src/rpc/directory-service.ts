@@ -22,6 +22,13 @@ import {
   type RpcOptions,
   requestsOf,
 } from "./handler-call.js";
+import { MAX_DIRECTORIES_PER_UPLOAD } from "./limits.js";
+
+/** What of the service is limited. */
+export interface DirectoryRpcOptions extends RpcOptions {
+  /** Most Directories of one upload; {@link MAX_DIRECTORIES_PER_UPLOAD} by default. */
+  readonly maxDirectories?: number;
+}
 
 /**
  * Serves `directories` as the DirectoryService of tvix and of snix. Status codes are those of tvix, also
@@ -31,8 +38,9 @@ import {
 export function registerDirectoryService(
   router: ConnectRouter,
   directories: DirectoryService,
-  options: RpcOptions = {},
+  options: DirectoryRpcOptions = {},
 ): void {
+  const { maxDirectories = MAX_DIRECTORIES_PER_UPLOAD } = options;
   const getPolicy: ErrorPolicy = {
     ...options,
     mapping: { codes: { MISSING_REFERENCE: Code.Internal } },
@@ -47,9 +55,8 @@ export function registerDirectoryService(
     put: (requests, context) =>
       answer(context, putPolicy, async () => {
         const { signal } = context;
-        const digest = await directories.putMultiple(directoriesOf(requestsOf(requests, context)), {
-          signal,
-        });
+        const upload = directoriesOf(requestsOf(requests, context), maxDirectories);
+        const digest = await directories.putMultiple(upload, { signal });
         return { rootDigest: digest.toBytes() };
       }),
   };
@@ -85,6 +92,16 @@ async function* getDirectories(
 
 async function* directoriesOf(
   messages: AsyncIterable<ProtoDirectory>,
+  max: number,
 ): AsyncGenerator<Directory, void, undefined> {
-  for await (const message of messages) yield directoryFromMessage(message);
+  let count = 0;
+  for await (const message of messages) {
+    if (++count > max) {
+      throw new ConnectError(
+        `Cannot store directories: more than ${max} in one upload`,
+        Code.ResourceExhausted,
+      );
+    }
+    yield directoryFromMessage(message);
+  }
 }

@@ -19,6 +19,9 @@ export const MAX_CHUNK_BYTES: number = 16 * 1024 * 1024;
 /** Most chunks of one blob, 256 GiB at the usual average: the list is held in memory. */
 export const MAX_CHUNKS = 1_048_576;
 
+/** Most Directories of one upload, repetitions included: sizes and digests of all are held in memory. */
+export const MAX_DIRECTORIES_PER_UPLOAD = 1_048_576;
+
 /**
  * Bytes on the wire of one ChunkMeta, at most: tags and lengths of message, digest and size, the
  * digest, and a size below 2^28.

@@ -1,0 +1,56 @@
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { DirectoryService } from "@tvix/protos/castore";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MemoryDirectoryService } from "../directoryservice/memory.js";
+import type { Directory } from "../nodes/directory.js";
+import { chain } from "../testing/directory-builders.js";
+import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
+import { directoryDigest } from "../wire/directory-digest.js";
+import { directoryToMessage } from "./directory-message.js";
+import { registerDirectoryService } from "./directory-service.js";
+
+const LIMIT = 5;
+
+describe("registerDirectoryService(), maxDirectories", () => {
+  let server: GrpcServer;
+  let directories: MemoryDirectoryService;
+
+  beforeEach(async () => {
+    directories = new MemoryDirectoryService();
+    server = await serveGrpc((router) =>
+      registerDirectoryService(router, directories, { maxDirectories: LIMIT }),
+    );
+  });
+
+  afterEach(() => server.close());
+
+  async function put(all: readonly Directory[]): Promise<Uint8Array> {
+    const client = createClient(DirectoryService, server.transport);
+    const messages = async function* () {
+      for (const directory of all) yield directoryToMessage(directory);
+    };
+    return (await client.put(messages())).rootDigest;
+  }
+
+  it("takes as many in one upload", async () => {
+    const all = chain(LIMIT);
+    const digest = directoryDigest(all.at(-1) as Directory);
+    expect(digest.equalsBytes(await put(all))).toBe(true);
+    expect(await directories.get(digest)).toBeDefined();
+  });
+
+  it.each([
+    ["of different Directories", chain(LIMIT + 1)],
+    ["of the same Directory", chain(1).flatMap((one) => new Array(LIMIT + 1).fill(one))],
+  ])("refuses more %s, and stores nothing", async (_, all: readonly Directory[]) => {
+    const error = await put(all).then(
+      () => expect.fail("The call succeeded"),
+      (cause: unknown) => ConnectError.from(cause),
+    );
+    expect(error.code).toBe(Code.ResourceExhausted);
+    expect(error.rawMessage).toBe("Cannot store directories: more than 5 in one upload");
+    for (const directory of all) {
+      expect(await directories.get(directoryDigest(directory))).toBeUndefined();
+    }
+  });
+});
