@@ -10,6 +10,8 @@ export interface OptionSpec {
   readonly value?: string;
   /** What the value names, or all that it may be, for completion; nothing to complete by default. */
   readonly completes?: "file" | "directory" | readonly string[];
+  /** Given several times, its values add up, with commas between them; else the last one counts. */
+  readonly repeats?: boolean;
   /** One sentence without a final period. */
   readonly summary: string;
 }

@@ -13,6 +13,8 @@ export interface DaemonOption {
   /** Placeholder of its value; a switch has none. */
   readonly value?: string;
   readonly completes?: "file" | "directory";
+  /** Given several times, its values add up, with commas between them. */
+  readonly repeats?: boolean;
   /** One sentence without a final period. */
   readonly summary: string;
 }
@@ -25,6 +27,7 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = SETTING_KEYS.filter(
   return {
     name: flagOf(key),
     ...(value === undefined ? {} : { value }),
+    ...(kind === "list" ? { repeats: true } : {}),
     ...(kind === "path" ? { completes: "file" as const } : {}),
     summary,
   };

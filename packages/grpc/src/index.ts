@@ -7,6 +7,7 @@ export {
 } from "./client/address.js";
 export { openRpcChannel, type RpcChannel } from "./client/channel.js";
 export type { ClientTls, RpcChannelOptions } from "./client/options.js";
+export type { CorsOptions } from "./server/cors.js";
 export type {
   Authorize,
   ConnectionEnd,

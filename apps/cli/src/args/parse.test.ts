@@ -9,6 +9,7 @@ const SPECS: OptionSpecs = {
   long: { short: "l", summary: "" },
   recursive: { short: "R", summary: "" },
   depth: { short: "L", value: "N", summary: "" },
+  listen: { value: "ADDR,...", repeats: true, summary: "" },
 };
 
 function parse(...words: string[]) {
@@ -34,6 +35,7 @@ describe("parseWords()", () => {
     ["a short option and the next word", ["-L", "2"], [{ depth: "2" }]],
     ["options behind arguments", ["a", "--json", "b"], ["a", "b", { json: true }]],
     ["the last of two values", ["--name", "x", "--name", "y"], [{ name: "y" }]],
+    ["values that add up", ["--listen", "x,y", "--listen=z"], [{ listen: "x,y,z" }]],
     ["a dash as an argument", ["-"], ["-", {}]],
     ["anything behind --", ["--", "--json", "-l", "--"], ["--json", "-l", "--", {}]],
     ["an empty argument", [""], ["", {}]],

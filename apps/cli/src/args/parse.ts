@@ -13,7 +13,7 @@ export interface ParsedWords {
 
 /**
  * Sorts the words of a command line into options and arguments. `--` ends the options; `-` alone is
- * an argument; the last of a repeated option counts.
+ * an argument; the last of a repeated option counts, where they do not add up.
  *
  * @throws {@link UsageError} on an unknown option, a missing or a superfluous value
  */
@@ -29,7 +29,12 @@ export function parseWords(words: readonly string[], specs: OptionSpecs): Parsed
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
-    if (token.kind === "option") given.set(token.name, optionValue(token, specs));
+    if (token.kind === "option") {
+      const value = optionValue(token, specs);
+      const earlier = given.get(token.name);
+      const addsUp = specs[token.name]?.repeats === true && earlier !== undefined;
+      given.set(token.name, addsUp ? `${earlier},${value}` : value);
+    }
   }
   return { arguments: positionals, options: new Options(Object.keys(specs), given) };
 }

@@ -30,6 +30,11 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     value: "FILE",
     summary: "Ask for a token of this file: NAME SCOPE TOKEN on each line",
   },
+  "cors-origin": {
+    kind: "list",
+    value: "ORIGIN,...",
+    summary: "Let web pages of these origins call, such as https://example.org",
+  },
   list: { kind: "switch", summary: "Refuse to list all store paths (PathInfoService.List)" },
   metrics: { kind: "switch", summary: "Serve no /metrics" },
   "shutdown-grace": {

@@ -109,6 +109,16 @@ describe("loadSettings()", () => {
       },
     ],
     [
+      "origins of pages",
+      { env: { TVIX_CORS_ORIGIN: "https://a.example, http://localhost:5173" } },
+      { "cors-origin": ["https://a.example", "http://localhost:5173"] },
+    ],
+    [
+      "no origin after all",
+      { file: 'cors-origin = "https://a.example"', flags: { "cors-origin": "none" } },
+      { "cors-origin": [] },
+    ],
+    [
       "an option that turns on",
       { flags: { insecure: true, listen: "0.0.0.0:1" } },
       { insecure: true },
@@ -262,6 +272,16 @@ describe("loadSettings()", () => {
       "addresses of the wrong type",
       { file: "listen = 8000" },
       'DIR/daemon.toml:1: listen must be addresses HOST:PORT, such as "127.0.0.1:8000" or "[::1]:8000", or "none" alone, but it is 8000',
+    ],
+    [
+      "an origin with a path",
+      { file: 'cors-origin = ["https://a.example/"]' },
+      'DIR/daemon.toml:1: cors-origin must be origins, such as "https://example.org" or "http://localhost:5173", without a path, or "none" alone, but it is ["https://a.example/"]',
+    ],
+    [
+      "all origins",
+      { flags: { "cors-origin": "*" } },
+      '--cors-origin must be origins, such as "https://example.org" or "http://localhost:5173", without a path, or "none" alone, but it is ["*"]',
     ],
     [
       "a certificate without key",

@@ -9,6 +9,7 @@ const DEFAULT_TEXT = `data-dir = "/data" # default
 listen = [ "127.0.0.1:8000" ] # default
 insecure = false # default
 # tokens is not set
+cors-origin = [ "none" ] # default
 list = true # default
 metrics = true # default
 shutdown-grace = "30s" # default
@@ -51,6 +52,7 @@ describe("printSettings()", () => {
   it("prints a file that sets the same", () => {
     const loaded = load({
       listen: "none",
+      "cors-origin": "https://a.example,http://localhost:5173",
       tokens: '/a "quoted"\tname',
       "tls-cert": "/c",
       "tls-key": "/k",

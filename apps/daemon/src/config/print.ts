@@ -35,7 +35,8 @@ function fileValue(key: SettingKey, settings: Settings): FileValue | undefined {
   const value = settings[key];
   if (typeof value === "number") return printNumber(KEYS[key].kind, value);
   if (typeof value !== "object") return value;
-  return value.length === 0 ? ["none"] : value.map(formatListenAddress);
+  if (value.length === 0) return ["none"];
+  return value.map((item) => (typeof item === "string" ? item : formatListenAddress(item)));
 }
 
 function printNumber(kind: KeySpec["kind"], value: number): string | number {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ListenAddress, parseListenAddress } from "./listen-address.js";
+import { isOrigin } from "./origin.js";
 import { formatSize, formatTime, parseSize, parseTime } from "./quantities.js";
 import type { LogFormat, LogLevel, SettingKey, Settings } from "./settings.js";
 
@@ -25,6 +26,7 @@ export const layerSchema: z.ZodType<SettingsLayer> = z.strictObject({
   listen: addresses().optional(),
   insecure: boolean().optional(),
   tokens: path().optional(),
+  "cors-origin": origins().optional(),
   list: boolean().optional(),
   metrics: boolean().optional(),
   "shutdown-grace": time(0, HOUR).optional(),
@@ -86,11 +88,22 @@ function size(min: number, max: number): z.ZodType<number> {
 function addresses(): z.ZodType<readonly ListenAddress[]> {
   const error =
     'must be addresses HOST:PORT, such as "127.0.0.1:8000" or "[::1]:8000", or "none" alone';
+  return listOf(parseListenAddress, error);
+}
+
+function origins(): z.ZodType<readonly string[]> {
+  const error =
+    'must be origins, such as "https://example.org" or "http://localhost:5173", without a path, or "none" alone';
+  return listOf((text) => (isOrigin(text) ? text : undefined), error);
+}
+
+/** One text or a list of them; "none" alone is an empty list. */
+function listOf<T>(parse: (text: string) => T | undefined, error: string): z.ZodType<readonly T[]> {
   const list = z.union([z.string().transform((text) => [text]), z.array(z.string())], { error });
   return list.transform((texts, context) => {
     if (texts.length === 1 && texts[0] === "none") return [];
-    const parsed = texts.map(parseListenAddress);
-    const sound = parsed.filter((address) => address !== undefined);
+    const parsed = texts.map(parse);
+    const sound = parsed.filter((value) => value !== undefined);
     if (sound.length < parsed.length) context.addIssue({ code: "custom", message: error });
     return sound;
   });

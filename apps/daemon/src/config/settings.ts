@@ -16,6 +16,8 @@ export interface Settings {
   readonly listen: readonly ListenAddress[];
   readonly insecure: boolean;
   readonly tokens: string | undefined;
+  /** Origins of web pages that may call, besides those of the daemon itself. */
+  readonly "cors-origin": readonly string[];
   readonly list: boolean;
   readonly metrics: boolean;
   readonly "shutdown-grace": number;
@@ -42,6 +44,7 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   listen: [{ host: "127.0.0.1", port: 8000 }],
   insecure: false,
   tokens: undefined,
+  "cors-origin": [],
   list: true,
   metrics: true,
   "shutdown-grace": 30_000,

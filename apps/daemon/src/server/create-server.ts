@@ -1,4 +1,5 @@
 import type { LocalStore } from "@tvix/castore/local";
+import { BLOB_SIZE_HEADER, ERROR_CODE_TRAILER } from "@tvix/castore/rpc";
 import { createRpcServer, type RpcServer, type ServerTls } from "@tvix/grpc";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
@@ -40,6 +41,10 @@ export function createServer(parts: ServerParts): RpcServer {
     fallback: httpRoutes({ life, logger, metrics }),
     observer: createObserver({ logger, metrics, tracing }),
     tls: parts.tls,
+    cors: {
+      origins: settings["cors-origin"],
+      exposedHeaders: [BLOB_SIZE_HEADER, ERROR_CODE_TRAILER],
+    },
     limits: {
       maxConnections: settings["limit.connections"],
       maxStreamsPerConnection: settings["limit.streams"],

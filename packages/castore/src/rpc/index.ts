@@ -26,3 +26,4 @@ export {
   type FailedCall,
   type RpcOptions,
 } from "./handler-call.js";
+export { BLOB_SIZE_HEADER } from "./limits.js";

@@ -85,6 +85,11 @@ describe("a configuration that is wrong", () => {
       ["--log-level", "loud"],
       'tvix: cannot use the configuration: --log-level must be "debug", "info", "warn", "error" or "off", but it is "loud"\n',
     ],
+    [
+      "an origin that is none",
+      ["--cors-origin", "https://a.example", "--cors-origin", "a.example"],
+      'tvix: cannot use the configuration: --cors-origin must be origins, such as "https://example.org" or "http://localhost:5173", without a path, or "none" alone, but it is ["https://a.example","a.example"]\n',
+    ],
     ["an argument", ["x"], 'tvix: daemon takes no arguments, but there is "x"\n'],
     [
       "another store",

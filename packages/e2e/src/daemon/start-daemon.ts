@@ -6,7 +6,7 @@ import { removeTree } from "../cli/remove-tree.js";
 import { TVIX } from "../cli/tvix.js";
 
 export interface StartDaemonOptions {
-  /** Behind `tvix daemon --listen 127.0.0.1:0 --data-dir D`; a later `--listen` counts. */
+  /** Behind `tvix daemon --data-dir D`; without `--listen` among them, on any free port of loopback. */
   readonly args?: readonly string[];
   /** On top of the environment of this process, without its TVIX_ and OTEL_ variables. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -50,13 +50,11 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
   const own = options.dataDirectory === undefined;
   const dataDirectory =
     options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "tvix-e2e-daemon-")));
+  const args = options.args ?? [];
+  const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
   const child = spawn(
     TVIX,
-    [
-      "daemon",
-      ...["--listen", "127.0.0.1:0", "--data-dir", dataDirectory, "--log-format", "json"],
-      ...(options.args ?? []),
-    ],
+    ["daemon", ...["--data-dir", dataDirectory, "--log-format", "json"], ...listen, ...args],
     { env: daemonEnvironment(options.env), stdio: ["ignore", "ignore", "pipe"] },
   );
   options.onStart?.(child.pid ?? 0);

@@ -1,5 +1,11 @@
 /** What the test has a browser do: the same calls by each protocol that a browser can speak. */
-import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  type Interceptor,
+  type Transport,
+} from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 import { blake3, concatBytes } from "@tvix/castore";
 import { BatchService } from "@tvix/protos/batch";
@@ -19,7 +25,7 @@ export interface WebReport {
   readonly canceled: string;
 }
 
-/** How a request to the address of the daemon itself, another origin, ended. */
+/** How a request to a daemon that lets no page of another origin call ended. */
 export type OtherOrigin = "refused" | "answered";
 
 const CONTENT_BYTES = 3_000_000;
@@ -91,9 +97,15 @@ async function run(transport: Transport): Promise<WebReport> {
   };
 }
 
-async function otherOrigin(): Promise<OtherOrigin> {
-  const transport = createGrpcWebTransport({ baseUrl: decodeURIComponent(location.hash.slice(1)) });
-  return await createClient(BlobService, transport)
+/** Daemons of other origins: one that lets no page call, and one that lets this one, with a token. */
+interface Others {
+  readonly refusing: string;
+  readonly open: string;
+  readonly token: string;
+}
+
+async function otherOrigin(baseUrl: string): Promise<OtherOrigin> {
+  return await createClient(BlobService, createGrpcWebTransport({ baseUrl }))
     .stat({ digest: new Uint8Array(32) })
     .then(
       () => "answered",
@@ -102,13 +114,37 @@ async function otherOrigin(): Promise<OtherOrigin> {
     );
 }
 
+/** What the server says of the length of a blob, in a header that pages see only if they are let. */
+async function blobSize(transport: Transport): Promise<string | null> {
+  const contents = [new TextEncoder().encode("12345")];
+  const { digests } = await createClient(BatchService, transport).putBlobs({ contents });
+  const [digest = new Uint8Array()] = digests;
+  let size: string | null = null;
+  const onHeader = (header: Headers) => {
+    size = header.get("tvix-blob-size");
+  };
+  await createClient(BlobService, transport).stat({ digest, sendChunks: true }, { onHeader });
+  return size;
+}
+
 async function report(): Promise<unknown> {
   const baseUrl = location.origin;
+  const others: Others = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+  const withToken: Interceptor = (next) => (request) => {
+    request.header.set("authorization", `Bearer ${others.token}`);
+    return next(request);
+  };
+  const other = { baseUrl: others.open, interceptors: [withToken] };
+  const anonymous = createGrpcWebTransport({ baseUrl: others.open });
   return {
     grpcWeb: await run(createGrpcWebTransport({ baseUrl })),
     grpcWebJson: await run(createGrpcWebTransport({ baseUrl, useBinaryFormat: false })),
     connect: await run(createConnectTransport({ baseUrl, useBinaryFormat: true })),
-    otherOrigin: await otherOrigin(),
+    otherGrpcWeb: await run(createGrpcWebTransport(other)),
+    otherConnect: await run(createConnectTransport({ ...other, useBinaryFormat: true })),
+    otherOrigin: await otherOrigin(others.refusing),
+    withoutToken: await codeOf(createClient(BlobService, anonymous).stat({})),
+    blobSize: await blobSize(createConnectTransport(other)),
   };
 }
 

@@ -19,6 +19,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { toStatus } from "./call.js";
+import { type CorsOptions, createCorsGate } from "./cors.js";
 import type { Authorize, Peer, RequestHead, RpcObserver, Surface } from "./hooks.js";
 import type { RpcServerLimits } from "./limits.js";
 import type { MethodTable } from "./method-table.js";
@@ -42,6 +43,7 @@ export interface HttpSurfaceOptions {
   readonly authorize?: Authorize | undefined;
   readonly fallback?: HttpFallback | undefined;
   readonly observer?: RpcObserver | undefined;
+  readonly cors?: CorsOptions | undefined;
 }
 
 /** How a call went, as far as the interceptor sees it; and why it must not begin. */
@@ -71,7 +73,11 @@ export type HttpSurface = (request: HttpRequest, response: HttpResponse, peer: P
 
 export function createHttpSurface(options: HttpSurfaceOptions): HttpSurface {
   const handlers = connectHandlers(options);
+  const answersPreflight = options.cors && createCorsGate(options.cors);
   return (request, response, peer) => {
+    if (answersPreflight?.(request, response)) {
+      return;
+    }
     const head = requestHead(request, peer, handlers);
     const outcome: Outcome = { refused: undefined, code: 0, error: undefined };
     observe(options.observer, head, response, outcome);

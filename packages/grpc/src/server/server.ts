@@ -11,6 +11,7 @@ import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@conne
 import { MAX_SESSION_MEMORY_MB, STREAM_WINDOW } from "../wire/windows.js";
 import { respondStatus, ServerCall, toStatus } from "./call.js";
 import { Connection } from "./connection.js";
+import type { CorsOptions } from "./cors.js";
 import type { Authorize, Peer, RequestHead, RpcObserver } from "./hooks.js";
 import {
   createHttpSurface,
@@ -38,6 +39,8 @@ export interface RpcServerOptions {
   readonly tls?: ServerTls | undefined;
   readonly limits?: Partial<RpcServerLimits> | undefined;
   readonly observer?: RpcObserver | undefined;
+  /** Pages of other origins that may call; none by default. */
+  readonly cors?: CorsOptions | undefined;
 }
 
 /** A server for gRPC, Connect, gRPC-Web and HTTP on the same addresses. */
@@ -121,6 +124,7 @@ class NodeRpcServer implements RpcServer {
       authorize: options.authorize,
       fallback: options.fallback,
       observer: options.observer,
+      cors: options.cors,
     });
     this.#listeners = new Listeners(options.tls, {
       limits: this.#limits,
