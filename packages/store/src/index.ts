@@ -1,4 +1,20 @@
 export {
+  ContentAddressError,
+  type ContentAddressErrorReason,
+} from "./content-address/content-address-error.js";
+export {
+  HashModulo,
+  type HashModuloOptions,
+  MAX_SELF_REFERENCES,
+} from "./content-address/hash-modulo.js";
+export {
+  type ContentAddressClaim,
+  type ContentSource,
+  isContentAddressed,
+  storePathOfContentAddress,
+  verifyContentAddress,
+} from "./content-address/verify.js";
+export {
   type ContentAddress,
   type ContentAddressMethod,
   contentAddress,
@@ -17,6 +33,7 @@ export type {
   StoreFinding,
   StoreMaintenance,
 } from "./maintenance/store-maintenance.js";
+export { type IngestedNar, type IngestNarOptions, ingestNar } from "./nar/ingest-nar.js";
 export {
   NAR_PASS_THROUGH_BYTES,
   NAR_STAGING_BYTES,
@@ -41,7 +58,7 @@ export {
   type NarLimits,
   NarParser,
 } from "./nar/nar-parser.js";
-export { limitNarSize, type ReadNarOptions, readNar } from "./nar/nar-reader.js";
+export { type ReadNarOptions, readNar } from "./nar/nar-reader.js";
 export { NarRenderError, type NarRenderErrorReason } from "./nar/nar-render-error.js";
 export { RememberedNarCalculation } from "./nar/remembered-nar-calculation.js";
 export { RenderedNarCalculation } from "./nar/rendered-nar-calculation.js";
@@ -88,6 +105,7 @@ export {
 } from "./path-info.js";
 export { MemoryPathInfoService } from "./pathinfoservice/memory.js";
 export type { PathInfoService } from "./pathinfoservice/path-info-service.js";
+export { ReferenceScanner } from "./references/reference-scanner.js";
 export { createSha256, SHA256_LENGTH, type Sha256, sha256 } from "./sha256/sha256.js";
 export { fingerprint, type SignedFacts } from "./signature/fingerprint.js";
 export {
