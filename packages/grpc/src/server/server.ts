@@ -2,17 +2,15 @@ import { createServer as createHttp1Server, type Server as Http1Server } from "n
 import {
   createServer as createHttp2Server,
   type Http2Server,
-  type IncomingHttpHeaders,
   type ServerHttp2Session,
-  type ServerHttp2Stream,
 } from "node:http2";
 import type { Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
 import { MAX_SESSION_MEMORY_MB, STREAM_WINDOW } from "../wire/windows.js";
-import { respondStatus, ServerCall, toStatus } from "./call.js";
 import { Connection } from "./connection.js";
 import type { CorsOptions } from "./cors.js";
-import type { Authorize, Peer, RequestHead, RpcObserver } from "./hooks.js";
+import { GrpcSurface, isGrpc } from "./grpc-surface.js";
+import type { Authorize, Peer, RpcObserver } from "./hooks.js";
 import {
   createHttpSurface,
   type HttpFallback,
@@ -23,7 +21,7 @@ import {
 import { type RpcServerLimits, resolveLimits } from "./limits.js";
 import type { BoundAddress, ListenAddress, ServerTls } from "./listener.js";
 import { Listeners } from "./listeners.js";
-import { collectMethods, type MethodEntry, type MethodTable } from "./method-table.js";
+import { collectMethods } from "./method-table.js";
 import type { HttpVersion } from "./mux.js";
 
 /** Options of {@link createRpcServer}. */
@@ -94,9 +92,9 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 class NodeRpcServer implements RpcServer {
   readonly #options: RpcServerOptions;
   readonly #limits: RpcServerLimits;
-  readonly #table: MethodTable;
   readonly #shutdown = new AbortController();
   readonly #http: HttpSurface;
+  readonly #grpc: GrpcSurface;
   readonly #http1: Http1Server;
   readonly #http2: Http2Server;
   /** Turns streams into requests for the surfaces that want those. Does not listen. */
@@ -106,7 +104,6 @@ class NodeRpcServer implements RpcServer {
   readonly #sockets = new Set<Socket>();
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
-  #calls = 0;
   #sweep: NodeJS.Timeout | undefined;
   #closing = false;
   #whenEmpty: (() => void)[] = [];
@@ -115,17 +112,12 @@ class NodeRpcServer implements RpcServer {
     this.#options = options;
     this.#limits = resolveLimits(options.limits);
     const interceptors = options.interceptors ?? [];
-    this.#table = collectMethods(options.routes, interceptors);
-    this.#http = createHttpSurface({
-      table: this.#table,
-      interceptors,
-      limits: this.#limits,
-      shutdownSignal: this.#shutdown.signal,
-      authorize: options.authorize,
-      fallback: options.fallback,
-      observer: options.observer,
-      cors: options.cors,
-    });
+    const { authorize, cors, fallback, observer } = options;
+    const table = collectMethods(options.routes, interceptors);
+    const common = { table, limits: this.#limits, authorize, observer };
+    const shutdownSignal = this.#shutdown.signal;
+    this.#http = createHttpSurface({ ...common, interceptors, fallback, cors, shutdownSignal });
+    this.#grpc = new GrpcSurface(common);
     this.#listeners = new Listeners(options.tls, {
       limits: this.#limits,
       admit: (socket) => this.#admit(socket),
@@ -147,7 +139,7 @@ class NodeRpcServer implements RpcServer {
   }
 
   get callCount(): number {
-    return this.#calls;
+    return this.#grpc.callCount;
   }
 
   async listen(at: ListenAddress): Promise<BoundAddress> {
@@ -272,76 +264,11 @@ class NodeRpcServer implements RpcServer {
     session.on("stream", (stream, headers, flags, rawHeaders?: unknown) => {
       connection.watchStream(stream);
       if (isGrpc(headers)) {
-        this.#onCall(stream, headers, connection);
+        this.#grpc.accept(stream, headers, connection);
       } else {
         this.#compat.emit("stream", stream, headers, flags, rawHeaders);
       }
     });
-  }
-
-  #onCall(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection): void {
-    const head = grpcHead(headers, connection.peer);
-    const onEnd = this.#options.observer?.onRequest?.(head);
-    const refuse = (reason: unknown): void => {
-      const error = toStatus(reason);
-      if (!stream.destroyed && !stream.closed) {
-        respondStatus(stream, error);
-        // The body was not asked for and must not fill the window of the connection.
-        stream.resume();
-      }
-      onEnd?.({ ...REFUSED, code: error.code, error: reason });
-    };
-    const entry = this.#table.methods.get(head.path);
-    const start = (): void => {
-      if (entry === undefined) {
-        refuse(new ConnectError(`there is no method ${head.path}`, Code.Unimplemented));
-      } else {
-        this.#startCall(stream, headers, entry, connection, onEnd, refuse);
-      }
-    };
-    const { authorize } = this.#options;
-    if (authorize === undefined) {
-      start();
-      return;
-    }
-    try {
-      const pending = authorize(head);
-      if (pending === undefined) {
-        start();
-      } else {
-        pending.then(start, refuse);
-      }
-    } catch (error) {
-      refuse(error);
-    }
-  }
-
-  #startCall(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    entry: MethodEntry,
-    connection: Connection,
-    onEnd: ReturnType<NonNullable<RpcObserver["onRequest"]>>,
-    refuse: (reason: unknown) => void,
-  ): void {
-    if (stream.destroyed || stream.closed) {
-      onEnd?.({ ...REFUSED, code: Code.Canceled, error: undefined });
-      return;
-    }
-    if (this.#calls >= this.#limits.maxCalls) {
-      refuse(new ConnectError("the server has too many calls", Code.ResourceExhausted));
-      return;
-    }
-    const call = new ServerCall(stream, headers, entry, {
-      limits: this.#limits,
-      onEnd: onEnd && ((end) => onEnd({ ...end, httpStatus: 200 })),
-    });
-    this.#calls++;
-    stream.on("close", () => {
-      this.#calls--;
-    });
-    connection.addCall(call, stream);
-    call.start();
   }
 
   #onRequest(request: HttpRequest, response: HttpResponse, on: object | undefined): void {
@@ -415,23 +342,6 @@ class NodeRpcServer implements RpcServer {
       }
     }
   }
-}
-
-/** The end of a call that did not begin. */
-const REFUSED = { httpStatus: 200, durationMs: 0, bytesIn: 0, bytesOut: 0 } as const;
-
-/** Whether a request is for our framing: gRPC with messages in protobuf. */
-function isGrpc(headers: IncomingHttpHeaders): boolean {
-  const type = headers["content-type"];
-  return (
-    (type === "application/grpc" || type === "application/grpc+proto") &&
-    headers[":method"] === "POST"
-  );
-}
-
-function grpcHead(headers: IncomingHttpHeaders, peer: Peer): RequestHead {
-  const path = headers[":path"] ?? "";
-  return { surface: "grpc", method: "POST", path, headers, peer };
 }
 
 /** Ends a request over HTTP/2 whose client neither sends what is missing nor takes what is there. */
