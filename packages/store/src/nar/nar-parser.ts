@@ -43,6 +43,11 @@ export interface NarLimits {
   readonly maxFileBytes?: number;
   /** Entries of one directory; as many as a Directory may have at most and by default. */
   readonly maxDirectoryEntries?: number;
+  /**
+   * Most bytes of the whole NAR. Give it wherever a size was announced: what decompression makes of
+   * an upload can be any amount.
+   */
+  readonly maxNarSize?: bigint;
 }
 
 /** What comes next. */
@@ -78,6 +83,8 @@ export class NarParser {
   readonly #maxDepth: number;
   readonly #maxFileBytes: number;
   readonly #maxEntries: number;
+  readonly #maxNarSize: bigint | undefined;
+  #pushed = 0;
   #state: State = "magic";
   /** Of the node that comes next. */
   #name: PathComponent | undefined;
@@ -96,6 +103,7 @@ export class NarParser {
       limits.maxDirectoryEntries ?? MAX_DIRECTORY_ENTRIES,
       MAX_DIRECTORY_ENTRIES,
     );
+    this.#maxNarSize = limits.maxNarSize;
   }
 
   /** Whether the NAR is complete: the next byte is an error. */
@@ -105,6 +113,11 @@ export class NarParser {
 
   /** Gives it more bytes, once {@link next} has returned `undefined`. They are not copied. */
   push(bytes: Uint8Array): void {
+    this.#pushed += bytes.byteLength;
+    const most = this.#maxNarSize;
+    if (most !== undefined && this.#pushed > most) {
+      throw new NarFormatError("nar-too-large", Number(most), `it has more than ${most} bytes`);
+    }
     this.#window.push(bytes);
     if (this.#state === "nothing") this.#checkNothingLeft();
   }

@@ -7,7 +7,7 @@ import { cut, fileNarNode, narDirectory, narStrings } from "../testing/nar-strin
 import { trees } from "../testing/tree-arbitrary.js";
 import type { NarEvent } from "./nar-event.js";
 import { NarParser } from "./nar-parser.js";
-import { limitNarSize, readNar } from "./nar-reader.js";
+import { readNar } from "./nar-reader.js";
 
 async function* toStream(chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* chunks;
@@ -134,6 +134,19 @@ describe("readNar()", () => {
     expect(closed).toBe(2);
   });
 
+  it("stops at a size", async () => {
+    const nar = referenceNar(SMALL);
+    const read = (maxNarSize: bigint) =>
+      treeOfEvents(readNar(toStream(cut(nar, 30)), { limits: { maxNarSize } }));
+    await expect(read(BigInt(nar.byteLength))).resolves.toEqual(SMALL);
+    for (const most of [0n, 100n, BigInt(nar.byteLength) - 1n]) {
+      await expect(read(most)).rejects.toMatchObject({
+        reason: "nar-too-large",
+        offset: Number(most),
+      });
+    }
+  });
+
   it("ends with the reason of its signal, even while the source keeps it waiting", async () => {
     const controller = new AbortController();
     async function* source(): AsyncGenerator<Uint8Array> {
@@ -188,23 +201,5 @@ describe("NarParser", () => {
     parser.end();
     expect(parser.complete).toBe(true);
     expect(events).toHaveLength(15 + 7);
-  });
-});
-
-describe("limitNarSize()", () => {
-  it.each([
-    [10n, 10, undefined],
-    [10n, 9, undefined],
-    [9n, 10, "nar-too-large"],
-    [0n, 1, "nar-too-large"],
-  ])("lets %i bytes through of %i", async (limit, length, reason) => {
-    let passed = 0;
-    const read = async () => {
-      const source = toStream(cut(new Uint8Array(length), 3));
-      for await (const chunk of limitNarSize(source, limit)) passed += chunk.byteLength;
-    };
-    if (reason === undefined) await expect(read()).resolves.toBeUndefined();
-    else await expect(read()).rejects.toMatchObject({ name: "NarFormatError", reason });
-    expect(passed).toBeLessThanOrEqual(Number(limit));
   });
 });

@@ -1,6 +1,5 @@
 import { abortable } from "@tvix/castore";
 import type { NarEvent } from "./nar-event.js";
-import { NarFormatError } from "./nar-format-error.js";
 import { type NarLimits, NarParser } from "./nar-parser.js";
 
 export interface ReadNarOptions {
@@ -17,7 +16,7 @@ export interface ReadNarOptions {
  * Content is not copied: the source must leave its arrays alone until the consumer is done with the
  * events made from them. The source is closed on every path. Memory is bounded whatever comes.
  *
- * @throws {@link NarFormatError}; what the source throws passes through as it is
+ * @throws `NarFormatError`; what the source throws passes through as it is
  */
 export async function* readNar(
   source: AsyncIterable<Uint8Array>,
@@ -34,27 +33,4 @@ export async function* readNar(
   }
   parser.end();
   if (last !== undefined) yield last;
-}
-
-/**
- * Passes bytes on up to a limit: what decompression gives can be any amount, whatever came in.
- *
- * @throws {@link NarFormatError} with reason "nar-too-large" instead of the bytes that are too many
- */
-export async function* limitNarSize(
-  source: AsyncIterable<Uint8Array>,
-  maxNarSize: bigint,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let size = 0;
-  for await (const chunk of source) {
-    size += chunk.byteLength;
-    if (size > maxNarSize) {
-      throw new NarFormatError(
-        "nar-too-large",
-        Number(maxNarSize),
-        `it has more than ${maxNarSize} bytes`,
-      );
-    }
-    yield chunk;
-  }
 }
