@@ -130,9 +130,7 @@ export class ReferenceScanner<C extends StorePath | Uint8Array = StorePath> {
   /** Compares the window at `start` with the needles of that key. */
   #compare(bytes: Uint8Array, start: number, key: number): void {
     const needles = this.#needles.get(key) ?? [];
-    const index = needles.findIndex(({ text }) =>
-      text.every((byte, i) => byte === bytes[start + i]),
-    );
+    const index = needles.findIndex(({ text }) => matchesAt(bytes, start, text));
     const needle = needles[index];
     if (needle === undefined) return;
     for (const position of needle.positions) this.#found.add(position);
@@ -153,6 +151,13 @@ function digestText(candidate: StorePath | Uint8Array): string {
     return encodeNixBase32(candidate);
   }
   return encodeNixBase32(candidate.digestBytes());
+}
+
+function matchesAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
+  for (let i = 0; i < WINDOW; i++) {
+    if (bytes[start + i] !== text[i]) return false;
+  }
+  return true;
 }
 
 /** The value of the last digits before `end`, all of which are digits. */
