@@ -7,9 +7,10 @@ import {
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Decompress, decompressorFor } from "../wire/compression.js";
-import { encodeMessage } from "../wire/frame.js";
+import { type EncodedMessage, encodeMessage } from "../wire/frame.js";
 import { Inbox } from "../wire/inbox.js";
 import { toHeaders } from "../wire/metadata.js";
+import { Outbox } from "../wire/outbox.js";
 import { readStatus } from "../wire/status.js";
 import { startTimer } from "../wire/timeout.js";
 import type { ResolvedChannelOptions } from "./options.js";
@@ -50,6 +51,7 @@ export class ClientCall {
   readonly inbox: Inbox;
   readonly #session: Session;
   readonly #stream: ClientHttp2Stream;
+  readonly #outbox: Outbox;
   readonly #method: DescMethod;
   readonly #options: ClientCallOptions;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -60,7 +62,6 @@ export class ClientCall {
   #ended = false;
   #error: ConnectError | undefined;
   #onHead: (() => void) | undefined;
-  #wake: (() => void) | undefined;
 
   constructor(
     session: Session,
@@ -73,6 +74,7 @@ export class ClientCall {
     this.#options = options;
     const stream = session.http2.request(headers);
     this.#stream = stream;
+    this.#outbox = new Outbox(stream);
     const inbox = new Inbox(stream, {
       schema: method.output,
       maxBytes: options.limits.maxReceiveBytes,
@@ -130,15 +132,7 @@ export class ClientCall {
 
   /** Sends the only message. */
   sendOnly(message: unknown): void {
-    const [first, second] = this.#encode(message);
-    if (second === undefined) {
-      this.#stream.end(first);
-      return;
-    }
-    this.#stream.cork();
-    this.#stream.write(first);
-    this.#stream.end(second);
-    this.#stream.uncork();
+    this.#outbox.end(this.#encode(message));
   }
 
   /** Sends what `messages` yields, as fast as the server takes it; closes it when the call ends first. */
@@ -151,8 +145,11 @@ export class ClientCall {
           this.#stream.end();
           return;
         }
-        if (!this.#ended && !this.#write(this.#encode(result.value))) {
-          await this.#drained();
+        if (!this.#ended) {
+          this.#outbox.write(this.#encode(result.value));
+        }
+        if (!this.#ended && !this.#outbox.hasRoom) {
+          await this.#outbox.drained();
         }
       }
     } catch (error) {
@@ -176,32 +173,8 @@ export class ClientCall {
     this.#stream.close(constants.NGHTTP2_CANCEL);
   }
 
-  #encode(message: unknown): readonly Uint8Array[] {
+  #encode(message: unknown): EncodedMessage {
     return encodeMessage(this.#method.input, message, this.#options.limits.maxSendBytes);
-  }
-
-  #write(parts: readonly Uint8Array[]): boolean {
-    const [first, second] = parts;
-    if (second === undefined) {
-      return this.#stream.write(first);
-    }
-    this.#stream.cork();
-    this.#stream.write(first);
-    const more = this.#stream.write(second);
-    this.#stream.uncork();
-    return more;
-  }
-
-  #drained(): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#wake = undefined;
-        this.#stream.off("drain", wake);
-        resolve();
-      };
-      this.#wake = wake;
-      this.#stream.on("drain", wake);
-    });
   }
 
   #decode(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
@@ -286,7 +259,7 @@ export class ClientCall {
         trailers.set(name, value);
       });
     }
-    this.#wake?.();
+    this.#outbox.wake();
     this.#onHead?.();
   }
 

@@ -6,9 +6,10 @@ import {
 } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { decompressorFor } from "../wire/compression.js";
-import { encodeMessage } from "../wire/frame.js";
+import { type EncodedMessage, encodeMessage } from "../wire/frame.js";
 import { Inbox } from "../wire/inbox.js";
 import { addMetadata } from "../wire/metadata.js";
+import { Outbox } from "../wire/outbox.js";
 import { errorTrailers, OK_TRAILERS } from "../wire/status.js";
 import { parseTimeout, startTimer } from "../wire/timeout.js";
 import { CallContext } from "./call-context.js";
@@ -47,6 +48,7 @@ export interface PeerWait {
  */
 export class ServerCall {
   readonly #stream: ServerHttp2Stream;
+  readonly #outbox: Outbox;
   readonly #headers: IncomingHttpHeaders;
   readonly #entry: MethodEntry;
   readonly #options: CallOptions;
@@ -56,7 +58,6 @@ export class ServerCall {
   #timer: NodeJS.Timeout | undefined;
   #trailers: OutgoingHttpHeaders = OK_TRAILERS;
   #ended = false;
-  #wake: (() => void) | undefined;
   #bytesOut = 0;
   #messagesOut = 0;
 
@@ -67,6 +68,7 @@ export class ServerCall {
     options: CallOptions,
   ) {
     this.#stream = stream;
+    this.#outbox = new Outbox(stream);
     this.#headers = headers;
     this.#entry = entry;
     this.#options = options;
@@ -107,7 +109,7 @@ export class ServerCall {
 
   /** What the peer must do next for the call to go on; `undefined` while it is the server's turn. */
   get peerWait(): PeerWait | undefined {
-    if (this.#ended || this.#wake !== undefined) {
+    if (this.#ended || this.#outbox.waiting) {
       return { step: this.#messagesOut };
     }
     const inbox = this.#inbox;
@@ -149,15 +151,7 @@ export class ServerCall {
     this.#sendHeaders();
     this.#trailers = addMetadata({ ...OK_TRAILERS }, this.#context?.trailerIfUsed);
     this.#end(undefined);
-    const [first, second] = parts;
-    if (second === undefined) {
-      this.#stream.end(first);
-      return;
-    }
-    this.#stream.cork();
-    this.#stream.write(first);
-    this.#stream.end(second);
-    this.#stream.uncork();
+    this.#outbox.end(parts);
   }
 
   async #sendAll(messages: AsyncIterator<unknown>): Promise<void> {
@@ -168,8 +162,11 @@ export class ServerCall {
           this.#sendEnd();
           return;
         }
-        if (!this.#ended && !this.#write(this.#encode(result.value))) {
-          await this.#drained();
+        if (!this.#ended) {
+          this.#write(this.#encode(result.value));
+        }
+        if (!this.#ended && !this.#outbox.hasRoom) {
+          await this.#outbox.drained();
         }
       }
     } catch (error) {
@@ -190,7 +187,7 @@ export class ServerCall {
     this.#stream.end();
   }
 
-  #encode(message: unknown): readonly Uint8Array[] {
+  #encode(message: unknown): EncodedMessage {
     const { output } = this.#entry.spec.method;
     const parts = encodeMessage(output, message, this.#options.limits.maxSendBytes);
     for (const part of parts) {
@@ -200,30 +197,9 @@ export class ServerCall {
     return parts;
   }
 
-  #write(parts: readonly Uint8Array[]): boolean {
+  #write(parts: EncodedMessage): void {
     this.#sendHeaders();
-    const [first, second] = parts;
-    if (second === undefined) {
-      return this.#stream.write(first);
-    }
-    this.#stream.cork();
-    this.#stream.write(first);
-    const more = this.#stream.write(second);
-    this.#stream.uncork();
-    return more;
-  }
-
-  /** Resolves when the peer has taken what was written, or the call has ended. */
-  #drained(): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#wake = undefined;
-        this.#stream.off("drain", wake);
-        resolve();
-      };
-      this.#wake = wake;
-      this.#stream.on("drain", wake);
-    });
+    this.#outbox.write(parts);
   }
 
   #sendHeaders(): void {
@@ -294,7 +270,7 @@ export class ServerCall {
     } else {
       this.#inbox?.fail(error);
     }
-    this.#wake?.();
+    this.#outbox.wake();
     this.#options.onEnd?.({
       code: error?.code ?? 0,
       durationMs: performance.now() - this.#startedAt,

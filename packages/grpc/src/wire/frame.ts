@@ -6,12 +6,7 @@
 
 import { create, type DescMessage, isMessage, type Message, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-
-/** Bytes in front of each message. */
-export const FRAME_HEADER_LEN = 5;
-
-/** Messages up to this size are copied behind their header: one write is cheaper than two. */
-const COPY_LIMIT = 16 * 1024;
+import { byteFieldsOf, encodeByteFields } from "./byte-fields.js";
 
 /**
  * Parts below this size are put together once there are many of them: a peer that sends a message byte by
@@ -20,14 +15,24 @@ const COPY_LIMIT = 16 * 1024;
 const SMALL_PART = 4096;
 const MAX_SMALL_PARTS = 64;
 
+/** A message with its header, as one or more byte strings to be written in a row. */
+export type EncodedMessage = readonly [Buffer, ...Uint8Array[]];
+
 /** One message as it came in: still encoded, and still compressed where `compressed`. */
 export interface RawMessage {
   readonly compressed: boolean;
   readonly bytes: Uint8Array;
 }
 
+/** Bytes in front of each message. */
+export const FRAME_HEADER_LEN = 5;
+
+/** Messages up to this size are copied behind their header: one write is cheaper than two. */
+const COPY_LIMIT = 16 * 1024;
+
 /**
- * Encodes a message of `schema` with its header, as one or two byte strings to be written in a row.
+ * Encodes a message of `schema` with its header, as byte strings to be written in a row. Long byte strings in
+ * it may be sent from where they are: they must stay as they are until they have been.
  *
  * @throws ConnectError with ResourceExhausted when the message is larger than `maxBytes`
  */
@@ -35,24 +40,39 @@ export function encodeMessage(
   schema: DescMessage,
   message: unknown,
   maxBytes: number,
-): readonly Uint8Array[] {
+): EncodedMessage {
+  const fields = byteFieldsOf(schema, message);
+  if (fields !== undefined) {
+    checkLength(schema, fields.length, maxBytes);
+    const parts = encodeByteFields(fields, FRAME_HEADER_LEN);
+    writeHeader(parts[0], fields.length);
+    return parts;
+  }
   const encoded = toBinary(schema, toMessage(schema, message));
   const length = encoded.byteLength;
+  checkLength(schema, length, maxBytes);
+  const copied = length <= COPY_LIMIT;
+  const head = Buffer.allocUnsafe(FRAME_HEADER_LEN + (copied ? length : 0));
+  writeHeader(head, length);
+  if (!copied) {
+    return [head, encoded];
+  }
+  head.set(encoded, FRAME_HEADER_LEN);
+  return [head];
+}
+
+function checkLength(schema: DescMessage, length: number, maxBytes: number): void {
   if (length > maxBytes) {
     throw new ConnectError(
       `Cannot send ${schema.typeName}: ${length} bytes, the limit is ${maxBytes}`,
       Code.ResourceExhausted,
     );
   }
-  const copied = length <= COPY_LIMIT;
-  const head = Buffer.allocUnsafe(FRAME_HEADER_LEN + (copied ? length : 0));
+}
+
+function writeHeader(head: Buffer, length: number): void {
   head[0] = 0;
   head.writeUInt32BE(length, 1);
-  if (!copied) {
-    return [head, encoded];
-  }
-  head.set(encoded, FRAME_HEADER_LEN);
-  return [head];
 }
 
 function toMessage(schema: DescMessage, message: unknown): Message {
