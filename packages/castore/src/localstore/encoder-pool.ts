@@ -38,6 +38,9 @@ const TASKS_PER_THREAD = 2;
 /** Memory for the records of one request; the few requests that need more get memory of their own. */
 const OUTPUT_BYTES = CHUNK_BLOCK_BYTES + 256 * 1024;
 
+/** Requests of so few bytes get memory of just their size: many small blobs may be under way at a time. */
+const SMALL_OUTPUT_BYTES = 64 * 1024;
+
 /** Threads that encode; started one by one, as more than one has work waiting. */
 export class EncoderPool {
   readonly #data: EncoderThreadData;
@@ -73,14 +76,19 @@ export class EncoderPool {
       const encoder = this.#free(1) ?? this.#start() ?? this.#free(TASKS_PER_THREAD);
       if (encoder === undefined) return;
       const task = this.#waiting.shift() as Task;
-      const output = this.#outputs.take(
-        task.request.lengths.reduce((sum, length) => sum + maxRecordLength(length), 0),
-      );
+      const output = this.#output(task.request.lengths);
       task.output = output;
       encoder.tasks.push(task);
       encoder.worker.ref();
       encoder.worker.postMessage({ ...task.request, output } satisfies EncodeRequest);
     }
+  }
+
+  #output(lengths: readonly number[]): Uint8Array {
+    const bytes = lengths.reduce((sum, length) => sum + maxRecordLength(length), 0);
+    return bytes <= SMALL_OUTPUT_BYTES
+      ? new Uint8Array(new SharedArrayBuffer(bytes))
+      : this.#outputs.take(bytes);
   }
 
   /** A thread with fewer than `limit` tasks. */
