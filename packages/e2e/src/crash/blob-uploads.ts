@@ -15,6 +15,9 @@ import { FOREIGN_UNAVAILABLE, UNAVAILABLE, type Upload } from "./upload.js";
 /** Pieces in which long blobs are handed over. */
 const PIECE_BYTES = 64 * 1024;
 
+/** Longest time in which a client that is not ours finds the server again, in milliseconds: generous. */
+const RECONNECT_MS = 60_000;
+
 /** A blob from a client of ours, in pieces: a long one is cut into chunks there. */
 export function streamedBlob(service: BlobService, seed: number, bytes: number): Upload {
   return {
@@ -83,7 +86,7 @@ async function readForeign(stranger: Stranger, digest: B3Digest): Promise<Uint8A
   const request = { digest: digest.toBytes() };
   try {
     const { read } = BlobServiceDesc.method;
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + RECONNECT_MS;
     const messages = await stranger.readAll(read, request, { metadata, deadline });
     return concatBytes(messages.map((message) => message.data));
   } catch (error) {
