@@ -1,3 +1,4 @@
+import { ed25519 } from "@noble/curves/ed25519.js";
 import { toHex } from "@tvix/castore";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -68,7 +69,49 @@ describe.each([
   });
 });
 
+describe("ed25519Verifier()", () => {
+  // With a multiple of the base point for R and the factor for S, which needs no secret.
+  const forged = fromHex(`${toHex(ed25519.Point.BASE.multiply(5n).toBytes())}05${"00".repeat(31)}`);
+
+  it.each([
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000080",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  ])("verifies nothing with the key %s of small order", (publicKey) => {
+    const verifier = ed25519Verifier(fromHex(publicKey));
+    for (let i = 0; i < 100; i++) {
+      expect(verifier.verify(Uint8Array.of(i), forged)).toBe(false);
+    }
+  });
+});
+
 describe("Ed25519: node and portable", () => {
+  it("refuse a signature whose second half is not reduced", () => {
+    const [{ publicKey, message, signature }] = VECTORS;
+    const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+    const bytes = fromHex(signature);
+    let carry = 0n;
+    for (let i = 0; i < 32; i++) {
+      const sum = BigInt(bytes[32 + i] as number) + ((order >> BigInt(8 * i)) & 0xffn) + carry;
+      bytes[32 + i] = Number(sum & 0xffn);
+      carry = sum >> 8n;
+    }
+    expect(carry).toBe(0n);
+    for (const { createVerifier } of [node, portable]) {
+      const verifier = createVerifier(fromHex(publicKey));
+      expect(verifier.verify(fromHex(message), fromHex(signature))).toBe(true);
+      expect(verifier.verify(fromHex(message), bytes)).toBe(false);
+    }
+  });
+
   it("make the same keys and signatures", () => {
     fc.assert(
       fc.property(

@@ -96,6 +96,33 @@ describe("NixHash.parse()", () => {
     expect(parse).toThrow(/^Invalid hash "\\x0ax{199}": it does not name its algorithm$/);
   });
 
+  it("answers any change of a text with a hash or with its own error", () => {
+    const texts = [`sha256:${HEX}`, `sha256:${BASE32}`, `sha256:${BASE64}`, `sha256-${BASE64}`];
+    const piece = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 3 }),
+      fc.constantFrom("=", ":", "-", "0", "A", "f"),
+    );
+    let taken = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...texts),
+        fc.nat(72),
+        fc.nat(3),
+        piece,
+        (text, start, length, inserted) => {
+          try {
+            NixHash.parse(text.slice(0, start) + inserted + text.slice(start + length));
+            taken++;
+          } catch (error) {
+            if (!(error instanceof InvalidNixHashError)) throw error;
+          }
+        },
+      ),
+      { seed: 409, numRuns: 1500 },
+    );
+    expect(taken).toBeGreaterThan(50);
+  });
+
   it("reads whatever it writes", () => {
     const encodings: readonly NixHashEncoding[] = ["hex", "nixbase32", "base64", "sri"];
     const hashes = fc

@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseNarinfo } from "../narinfo/parse.js";
 import { NixHash } from "../nix-hash.js";
@@ -215,5 +216,38 @@ describe("TrustedKeys.verify()", () => {
     expect(keys.verify({ ...CURL, signatures: [CURL_SIGNATURE] })).toEqual([CURL_SIGNATURE]);
     expect(TrustedKeys.parse("").keys).toEqual([]);
     expect(() => TrustedKeys.parse("nonsense")).toThrow(InvalidKeyError);
+  });
+});
+
+describe("parsers of keys and signatures", () => {
+  it("answer any change of a text with a value or with their own error", () => {
+    const parsers = [Signature.parse, SigningKey.parse, VerifyingKey.parse, TrustedKeys.parse];
+    const texts = [TVIX_SECRET_KEY, TVIX_PUBLIC_KEY, TVIX_SIGNATURE];
+    const piece = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 3 }),
+      fc.constantFrom("=", ":", "A"),
+    );
+    let taken = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...texts),
+        fc.nat(120),
+        fc.nat(4),
+        piece,
+        (text, start, length, inserted) => {
+          const changed = text.slice(0, start) + inserted + text.slice(start + length);
+          for (const parse of parsers) {
+            try {
+              parse(changed);
+              taken++;
+            } catch (error) {
+              if (!(error instanceof InvalidKeyError)) throw error;
+            }
+          }
+        },
+      ),
+      { seed: 408, numRuns: 600 },
+    );
+    expect(taken).toBeGreaterThan(100);
   });
 });

@@ -17,8 +17,7 @@ function bytes(length: number): fc.Arbitrary<Uint8Array> {
   return fc.uint8Array({ minLength: length, maxLength: length });
 }
 
-/** Store paths with any digest and any name. */
-export const storePaths: fc.Arbitrary<StorePath> = fc
+const storePaths: fc.Arbitrary<StorePath> = fc
   .tuple(
     bytes(20),
     fc.string({ unit: fc.constantFrom(..."0aZ+-._?="), minLength: 1, maxLength: 211 }),
@@ -28,8 +27,7 @@ export const storePaths: fc.Arbitrary<StorePath> = fc
 const digests = bytes(32).map((value) => B3Digest.fromBytes(value));
 const sizes = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 
-/** Nodes of every kind. */
-export const nodes: fc.Arbitrary<Node> = fc.oneof(
+const nodes: fc.Arbitrary<Node> = fc.oneof(
   fc.tuple(digests, sizes).map(([digest, size]) => directoryNode(digest, size)),
   fc
     .tuple(digests, sizes, fc.boolean())
