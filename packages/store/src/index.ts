@@ -39,6 +39,7 @@ export {
   NAR_STAGING_BYTES,
   NarEncoder,
   type NarEncoderOptions,
+  type NarEncoderPosition,
   type NarSink,
 } from "./nar/nar-encoder.js";
 export type {
@@ -53,6 +54,13 @@ export type {
 export { NarFormatError, type NarFormatErrorReason } from "./nar/nar-format-error.js";
 export { NarHasher } from "./nar/nar-hasher.js";
 export {
+  type LaidOutFile,
+  type LaidOutNode,
+  type LaidOutStep,
+  NarLayout,
+} from "./nar/nar-layout.js";
+export { NarLayouts, type NarLayoutsOptions } from "./nar/nar-layouts.js";
+export {
   MAX_NAR_FILE_BYTES,
   NAR_NESTING_LIMIT,
   type NarLimits,
@@ -60,6 +68,7 @@ export {
 } from "./nar/nar-parser.js";
 export { type ReadNarOptions, readNar } from "./nar/nar-reader.js";
 export { NarRenderError, type NarRenderErrorReason } from "./nar/nar-render-error.js";
+export type { ContentRange, FileStep, NarStep, Place } from "./nar/nar-steps.js";
 export { RememberedNarCalculation } from "./nar/remembered-nar-calculation.js";
 export { RenderedNarCalculation } from "./nar/rendered-nar-calculation.js";
 export { type CastoreServices, calculateNar, renderNar } from "./nar/renderer.js";

@@ -23,6 +23,16 @@ export interface NarEncoderOptions {
    * very array that was given to `fileBytes`, in any case.
    */
   readonly lasting?: boolean;
+  /** Goes on in the middle of a NAR; at its beginning by default. */
+  readonly resumeAt?: NarEncoderPosition;
+}
+
+/** A place inside a NAR: between two entries, or in the content of a file. */
+export interface NarEncoderPosition {
+  /** Number of directories that are open. */
+  readonly depth: number;
+  /** Length and rest of the file that is open. */
+  readonly content?: { readonly length: number; readonly left: number };
 }
 
 /** Framing and small files are gathered until they make up a write of this size. */
@@ -61,7 +71,17 @@ export class NarEncoder implements TreeObserver {
   constructor(sink: NarSink, options: NarEncoderOptions = {}) {
     this.#sink = sink;
     this.#lasting = options.lasting ?? false;
-    this.#put(NAR_MAGIC);
+    if (options.resumeAt === undefined) this.#put(NAR_MAGIC);
+    else this.#resume(options.resumeAt);
+  }
+
+  /** The order of names is checked from here on only: the ones before are not known. */
+  #resume({ depth, content }: NarEncoderPosition): void {
+    for (let level = 0; level < depth; level++) this.#openDirectory();
+    if (content === undefined) return;
+    this.#contentLength = content.length;
+    this.#contentLeft = content.left;
+    this.#state = "content";
   }
 
   /** Whether the tree is complete; the sink has got all of its NAR then. */
@@ -72,6 +92,10 @@ export class NarEncoder implements TreeObserver {
   beginDirectory(): void {
     this.#expect("node", "a directory");
     this.#put(NAR_DIRECTORY);
+    this.#openDirectory();
+  }
+
+  #openDirectory(): void {
     if (this.#names.length === this.#depth) this.#names.push(new Uint8Array(MAX_NAME_LENGTH));
     this.#nameLengths[this.#depth] = 0;
     this.#depth++;
@@ -133,6 +157,11 @@ export class NarEncoder implements TreeObserver {
     this.#put(NAR_SYMLINK);
     this.#putString(target);
     this.#endNode();
+  }
+
+  /** Gives the sink all that there is; needed only where a NAR is left before its end. */
+  flush(): void {
+    this.#flush();
   }
 
   #endNode(): void {

@@ -17,11 +17,19 @@ export interface Place {
   readonly parent: Place | undefined;
 }
 
+/** A part of the content of a file, in bytes. */
+export interface ContentRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** A file on the way. */
 export interface FileStep {
   readonly type: "file";
   readonly place: Place | undefined;
   readonly node: FileNode;
+  /** The part of its content that is wanted, where that is not all of it. */
+  readonly range?: ContentRange;
 }
 
 /** One step of a walk through a tree; what a NAR says at that point. */
@@ -30,6 +38,16 @@ export type NarStep =
   | { readonly type: "end" }
   | FileStep
   | { readonly type: "symlink"; readonly place: Place | undefined; readonly node: SymlinkNode };
+
+/** A way through a tree, in the order of a NAR. */
+export interface NarStepSource {
+  /** Whether there are no more steps. */
+  readonly atEnd: boolean;
+  /** The next step; `undefined` when it takes time: see {@link open}. */
+  next(): NarStep | undefined;
+  /** The next step, when {@link next} could not tell. */
+  open(): Promise<NarStep>;
+}
 
 interface OpenDirectory {
   readonly place: Place | undefined;
@@ -64,17 +82,13 @@ export interface NarStepBatch {
 const MAX_BATCH_STEPS = 256;
 
 /**
- * The steps of a walk through a tree, in batches: fewer, larger pieces of work.
- *
- * @throws {@link NarRenderError} when a Directory is missing, after the steps before it
+ * The steps of a walk through a tree, in batches: fewer, larger pieces of work. What the walk throws
+ * comes after the steps before it.
  */
 export async function* narStepBatches(
-  directories: DirectoryService,
-  root: Node,
+  walk: NarStepSource,
   limits: NarStepLimits,
-  options: CallOptions = {},
 ): AsyncGenerator<NarStepBatch, void, undefined> {
-  const walk = new NarWalk(directories, root, options);
   let failure: { readonly error: unknown } | undefined;
   while (failure === undefined && !walk.atEnd) {
     const steps: NarStep[] = [];
@@ -103,7 +117,7 @@ export async function* narStepBatches(
  * directory. Uses a stack of its own, so that no depth is too deep; holds the Directories on the way
  * down to where it is, and joins names to a path only when there is an error to report.
  */
-class NarWalk {
+export class NarWalk implements NarStepSource {
   readonly #directories: DirectoryService;
   readonly #options: CallOptions;
   readonly #open: OpenDirectory[] = [];
@@ -121,7 +135,7 @@ class NarWalk {
     return this.#node === undefined && this.#open.length === 0;
   }
 
-  /** The next step; `undefined` when it is a directory, which takes {@link open}. */
+  /** `undefined` for a directory. */
   next(): NarStep | undefined {
     const [node, place] = [this.#node, this.#place];
     if (node === undefined) {

@@ -2,6 +2,7 @@ import {
   type BlobReader,
   type BlobService,
   type CallOptions,
+  concatBytes,
   type DirectoryService,
   type FileNode,
   type Node,
@@ -10,9 +11,16 @@ import {
 import type { NarCalculation } from "../nar-calculation.js";
 import { createSha256 } from "../sha256/sha256.js";
 import { mapAhead } from "./map-ahead.js";
-import { NarEncoder } from "./nar-encoder.js";
+import { NarEncoder, type NarEncoderPosition } from "./nar-encoder.js";
 import { NarRenderError } from "./nar-render-error.js";
-import { type FileStep, type NarStep, narStepBatches, pathOf } from "./nar-steps.js";
+import {
+  type FileStep,
+  type NarStep,
+  type NarStepSource,
+  NarWalk,
+  narStepBatches,
+  pathOf,
+} from "./nar-steps.js";
 
 /** Where the content of trees is. */
 export interface CastoreServices {
@@ -52,16 +60,46 @@ export async function* renderNar(
   root: Node,
   options: CallOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* renderSteps(
+    services.blobs,
+    (callOptions) => new NarWalk(services.directories, root, callOptions),
+    options,
+  );
+}
+
+/** Where in a NAR rendering begins; at its beginning by default. */
+export interface RenderStepsOptions extends CallOptions {
+  /** With `content`, the first step is the file that it says, and is rendered from there. */
+  readonly resumeAt?: NarEncoderPosition | undefined;
+}
+
+/**
+ * Renders the steps of a walk, up to the end of the NAR, or up to the end of the part that is wanted
+ * of the last file. Reads ahead.
+ *
+ * @throws {@link NarRenderError} like {@link renderNar}
+ */
+export async function* renderSteps(
+  blobs: BlobService,
+  walk: (options: CallOptions) => NarStepSource,
+  options: RenderStepsOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
   const ended = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, ended.signal]) : ended.signal;
   const pieces: Uint8Array[] = [];
-  const encoder = new NarEncoder((bytes) => pieces.push(bytes), { lasting: true });
+  const { resumeAt } = options;
+  const encoder = new NarEncoder((bytes) => pieces.push(bytes), {
+    lasting: true,
+    ...(resumeAt === undefined ? {} : { resumeAt }),
+  });
+  let isBegun = resumeAt?.content !== undefined;
   try {
-    for await (const { steps, contents } of readAhead(services, root, { signal })) {
+    for await (const { steps, contents } of readAhead(blobs, walk({ signal }), { signal })) {
       signal.throwIfAborted();
       let files = 0;
       for (const step of steps) {
-        begin(encoder, step);
+        if (!isBegun) begin(encoder, step);
+        isBegun = false;
         if (step.type === "file") {
           const content = contents[files++];
           if (isReader(content)) {
@@ -73,11 +111,13 @@ export async function* renderNar(
           } else {
             for (const bytes of wholeFile(content, step)) encoder.fileBytes(bytes);
           }
-          encoder.endFile();
+          if (isWantedToEnd(step)) encoder.endFile();
         }
         if (pieces.length > 0) for (const piece of pieces.splice(0)) yield piece;
       }
     }
+    if (!encoder.complete) encoder.flush();
+    yield* pieces;
   } finally {
     // Reads that are ahead of the place where the consumer stopped are of no use any more.
     ended.abort();
@@ -114,21 +154,21 @@ function begin(encoder: NarEncoder, step: NarStep): void {
   else encoder.beginFile(Number(step.node.size), step.node.executable);
 }
 
+function isWantedToEnd({ node, range }: FileStep): boolean {
+  return range === undefined || range.end === Number(node.size);
+}
+
 function readAhead(
-  { blobs, directories }: CastoreServices,
-  root: Node,
+  blobs: BlobService,
+  walk: NarStepSource,
   options: CallOptions,
 ): AsyncIterable<ReadyBatch> {
   const limits = { files: BATCH_FILES, bytes: BATCH_BYTES, isSmall };
-  return mapAhead(
-    narStepBatches(directories, root, limits, options),
-    ({ steps }) => readBatch(blobs, steps, options),
-    {
-      maxItems: READ_AHEAD_BATCHES,
-      maxWeight: READ_AHEAD_BYTES,
-      weigh: (batch) => batch.bytes,
-    },
-  );
+  return mapAhead(narStepBatches(walk, limits), ({ steps }) => readBatch(blobs, steps, options), {
+    maxItems: READ_AHEAD_BATCHES,
+    maxWeight: READ_AHEAD_BYTES,
+    weigh: (batch) => batch.bytes,
+  });
 }
 
 function isSmall(node: FileNode): boolean {
@@ -148,9 +188,9 @@ async function readBatch(
   );
   const contents = opened.map((blob, i) => {
     if (blob instanceof Uint8Array) return [blob];
-    const file = files[i] as FileStep;
-    if (blob === undefined || !isSmall(file.node)) return blob;
-    return collect(streamFile(blob, file, options));
+    const { type, node, place } = files[i] as FileStep;
+    if (blob === undefined || !isSmall(node)) return blob;
+    return collect(streamFile(blob, { type, node, place }, options));
   });
   const isAllThere = !contents.some((content) => content instanceof Promise);
   return { steps, contents: isAllThere ? (contents as Content[]) : await Promise.all(contents) };
@@ -166,7 +206,10 @@ function isReader(content: Content | undefined): content is BlobReader {
   return content !== undefined && "stream" in content;
 }
 
-/** The pieces of a file that was read ahead, which are as long together as its node states. */
+/**
+ * What is wanted of a file that was read ahead, the pieces of which are as long together as its node
+ * states.
+ */
 function wholeFile(
   content: readonly Uint8Array[] | undefined,
   file: FileStep,
@@ -176,23 +219,30 @@ function wholeFile(
   }
   const length = content.reduce((sum, piece) => sum + piece.byteLength, 0);
   if (BigInt(length) !== file.node.size) throw mismatch(file, length);
-  return content;
+  if (file.range === undefined) return content;
+  return [concatBytes(content).subarray(file.range.start, file.range.end)];
 }
 
-/** Yields the content of a file: never more bytes than its node states, and not fewer in the end. */
+/**
+ * Yields what is wanted of the content of a file: never more bytes than its node states, and not
+ * fewer in the end.
+ */
 async function* streamFile(
   reader: BlobReader,
   file: FileStep,
   options: CallOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (BigInt(reader.size) !== file.node.size) throw mismatch(file, reader.size);
-  let length = 0;
-  for await (const bytes of reader.stream({}, options)) {
-    length += bytes.byteLength;
-    if (length > reader.size) throw mismatch(file, length, "at least ");
+  const { start, end } = file.range ?? { start: 0, end: reader.size };
+  const isPart = end - start < reader.size;
+  const range = isPart ? { offset: start, length: end - start } : {};
+  let at = start;
+  for await (const bytes of reader.stream(range, options)) {
+    at += bytes.byteLength;
+    if (at > end) throw mismatch(file, at, "at least ");
     yield bytes;
   }
-  if (length < reader.size) throw mismatch(file, length);
+  if (at < end) throw mismatch(file, at);
 }
 
 function mismatch({ node, place }: FileStep, length: number, qualifier = ""): NarRenderError {
