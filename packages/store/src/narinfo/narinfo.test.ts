@@ -261,8 +261,21 @@ describe("parseNarinfo()", () => {
       at: fc.double({ min: 0, max: 1, noNaN: true }),
       length: fc.nat(40),
       text: fc.oneof(
-        fc.string({ unit: "binary", maxLength: 4 }),
-        fc.constantFrom("\n", ": ", ":", " ", "\r", "\0", "-", "/nix/store/", "Sig: ", "CA: \n"),
+        fc.string({ unit: "binary-ascii", maxLength: 4 }),
+        fc.constantFrom(
+          "\n",
+          ": ",
+          ":",
+          " ",
+          "\r",
+          "\0",
+          "-",
+          "/nix/store/",
+          "Sig: ",
+          "CA: \n",
+          "é",
+          "\u{1f600}",
+        ),
       ),
     });
     let accepted = 0;
