@@ -13,6 +13,7 @@ import { toHeaders } from "../wire/metadata.js";
 import { Outbox } from "../wire/outbox.js";
 import { readStatus } from "../wire/status.js";
 import { startTimer } from "../wire/timeout.js";
+import { CLIENT_STREAM_WINDOW } from "../wire/windows.js";
 import type { ResolvedChannelOptions } from "./options.js";
 import type { Session } from "./session.js";
 
@@ -78,6 +79,7 @@ export class ClientCall {
     const inbox = new Inbox(stream, {
       schema: method.output,
       maxBytes: options.limits.maxReceiveBytes,
+      highWaterBytes: CLIENT_STREAM_WINDOW / 2,
       decompress: (bytes, maxBytes) => this.#decode(bytes, maxBytes),
       onReturn: () => this.cancel(new ConnectError("the call was canceled", Code.Canceled)),
     });

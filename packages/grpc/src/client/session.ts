@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { CONNECTION_WINDOW, MAX_SESSION_MEMORY_MB, STREAM_WINDOW } from "../wire/windows.js";
+import { CLIENT_STREAM_WINDOW, CONNECTION_WINDOW, MAX_SESSION_MEMORY_MB } from "../wire/windows.js";
 import { formatRpcAddress, type RpcAddress } from "./address.js";
 import type { ClientTls, ResolvedChannelOptions } from "./options.js";
 
@@ -92,7 +92,7 @@ export async function openSession(
   const http2 = connectHttp2(authorityOf(address), {
     createConnection: () => socket,
     maxSessionMemory: MAX_SESSION_MEMORY_MB,
-    settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
+    settings: { initialWindowSize: CLIENT_STREAM_WINDOW, enablePush: false },
   });
   const session = new Session(http2, socket, options);
   try {

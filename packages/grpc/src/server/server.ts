@@ -6,7 +6,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
-import { MAX_SESSION_MEMORY_MB, STREAM_WINDOW } from "../wire/windows.js";
+import { MAX_SESSION_MEMORY_MB, SERVER_STREAM_WINDOW } from "../wire/windows.js";
 import { Connection } from "./connection.js";
 import type { CorsOptions } from "./cors.js";
 import { GrpcSurface, isGrpc } from "./grpc-surface.js";
@@ -212,7 +212,7 @@ class NodeRpcServer implements RpcServer {
     const server = createHttp2Server({
       maxSessionMemory: MAX_SESSION_MEMORY_MB,
       settings: {
-        initialWindowSize: STREAM_WINDOW,
+        initialWindowSize: SERVER_STREAM_WINDOW,
         maxConcurrentStreams: this.#limits.maxStreamsPerConnection,
         maxHeaderListSize: this.#limits.maxHeaderBytes,
         enablePush: false,

@@ -4,7 +4,7 @@ import type { Decompress } from "./compression.js";
 import { checkFields } from "./field-limit.js";
 import { Deframer, type RawMessage } from "./frame.js";
 
-/** Bytes of complete messages that may wait before the peer is stopped by flow control. */
+/** Default of {@link InboxOptions.highWaterBytes}. */
 const HIGH_WATER_BYTES = 512 * 1024;
 
 /** Complete messages that may wait. Beside the bytes: an empty message occupies memory too. */
@@ -26,6 +26,8 @@ interface Waiter {
 export interface InboxOptions {
   readonly schema: DescMessage;
   readonly maxBytes: number;
+  /** Bytes of complete messages that may wait before the peer is stopped by flow control. Default: 512 KiB. */
+  readonly highWaterBytes?: number | undefined;
   /** See `checkFields()`; without it, there may be as many as there are. */
   readonly maxFields?: number | undefined;
   /** For messages that are flagged as compressed. */
@@ -42,6 +44,7 @@ export class Inbox implements AsyncIterableIterator<Message, undefined> {
   readonly #stream: PausableStream;
   readonly #options: InboxOptions;
   readonly #deframer: Deframer;
+  readonly #highWaterBytes: number;
   #queue: RawMessage[] = [];
   #queuedBytes = 0;
   #waiter: Waiter | undefined;
@@ -55,6 +58,7 @@ export class Inbox implements AsyncIterableIterator<Message, undefined> {
   constructor(stream: PausableStream, options: InboxOptions) {
     this.#stream = stream;
     this.#options = options;
+    this.#highWaterBytes = options.highWaterBytes ?? HIGH_WATER_BYTES;
     this.#deframer = new Deframer(options.maxBytes, (message) => this.#receive(message));
   }
 
@@ -139,7 +143,7 @@ export class Inbox implements AsyncIterableIterator<Message, undefined> {
     if (waiter === undefined) {
       this.#queue.push(raw);
       this.#queuedBytes += raw.bytes.byteLength;
-      if (this.#queuedBytes > HIGH_WATER_BYTES || this.#queue.length > HIGH_WATER_MESSAGES) {
+      if (this.#queuedBytes > this.#highWaterBytes || this.#queue.length > HIGH_WATER_MESSAGES) {
         this.#stream.pause();
       }
       return;
@@ -159,7 +163,8 @@ export class Inbox implements AsyncIterableIterator<Message, undefined> {
   #take(raw: RawMessage): Promise<IteratorResult<Message, undefined>> {
     this.#queuedBytes -= raw.bytes.byteLength;
     const low =
-      this.#queuedBytes <= HIGH_WATER_BYTES / 2 && this.#queue.length <= HIGH_WATER_MESSAGES / 2;
+      this.#queuedBytes <= this.#highWaterBytes / 2 &&
+      this.#queue.length <= HIGH_WATER_MESSAGES / 2;
     if (low && !this.#ended && this.#stream.isPaused()) {
       this.#stream.resume();
     }

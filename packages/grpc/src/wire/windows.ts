@@ -1,7 +1,10 @@
 /** Settings of HTTP/2 that both sides use. Measured: see the README of this package. */
 
-/** Bytes a peer may send on one stream before we have taken them. */
-export const STREAM_WINDOW: number = 1 << 20;
+/** Bytes a client may send on one stream before the server has taken them. */
+export const SERVER_STREAM_WINDOW: number = 1 << 20;
+
+/** Bytes a server may send on one stream before the client has taken them: a client chooses its server. */
+export const CLIENT_STREAM_WINDOW: number = 4 << 20;
 
 /**
  * Bytes a peer may send on one connection. Node's default of 64 KiB costs half of the throughput; this is
