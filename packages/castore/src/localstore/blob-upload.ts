@@ -11,6 +11,9 @@ import type { StoreCore } from "./store-core.js";
 /** Chunk batches (2 MiB each) of one blob that may wait for the threads that encode and write. */
 const MAX_BATCHES_IN_FLIGHT = 8;
 
+/** The same for all blobs together. Each may have one, however many there are. */
+const MAX_BATCHES_OF_ALL = 64;
+
 const SIZES = chunkSizes();
 
 /** One blob on its way into the store: gathered while it is small, cut into chunks from then on. */
@@ -20,6 +23,7 @@ export class BlobUpload {
   #smallBytes = 0;
   #stream: { hash: Blake3Hash; chunker: Chunker } | undefined;
   readonly #chunks: Promise<ChunkMeta[]>[] = [];
+  #disposed = false;
 
   constructor(core: StoreCore) {
     this.#core = core;
@@ -33,6 +37,7 @@ export class BlobUpload {
       return;
     }
     if (this.#stream === undefined) {
+      this.#core.uploadsInChunks++;
       this.#stream = {
         hash: createBlake3(),
         chunker: new Chunker(SIZES, () => this.#core.blocks.take()),
@@ -41,7 +46,7 @@ export class BlobUpload {
     }
     this.#feed(this.#stream, piece);
     // Older batches are done, or nearly so; waiting for one of them bounds what is in flight.
-    await this.#chunks[this.#chunks.length - MAX_BATCHES_IN_FLIGHT];
+    await this.#chunks[this.#chunks.length - this.#batchesAllowed()];
   }
 
   /**
@@ -67,11 +72,18 @@ export class BlobUpload {
     return digest;
   }
 
-  /** Frees what an upload that did not finish holds. */
+  /** Frees what an upload holds. To be called at its end, however it ends. */
   dispose(): void {
+    if (this.#stream !== undefined && !this.#disposed) this.#core.uploadsInChunks--;
+    this.#disposed = true;
     this.#stream?.hash.dispose();
     // Batches may still be on their way; whoever reported the failure has said enough.
     for (const chunks of this.#chunks) chunks.catch(() => {});
+  }
+
+  #batchesAllowed(): number {
+    const share = Math.floor(MAX_BATCHES_OF_ALL / this.#core.uploadsInChunks);
+    return Math.max(1, Math.min(MAX_BATCHES_IN_FLIGHT, share));
   }
 
   #feed(stream: { hash: Blake3Hash; chunker: Chunker }, piece: Uint8Array): void {

@@ -55,6 +55,8 @@ export class StoreCore {
   /** Memory for chunks on their way to the encoders, used again and again. */
   readonly blocks: BlockPool = new BlockPool(CHUNK_BLOCK_BYTES);
   recovery: RecoveryReport | undefined;
+  /** Blobs that are being cut into chunks: they share the memory for that. */
+  uploadsInChunks = 0;
   readonly #options: CoreOptions;
   readonly #closing = new AbortController();
   #index: IndexReader | undefined;
