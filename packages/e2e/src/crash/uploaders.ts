@@ -62,8 +62,8 @@ export class Uploaders {
       ),
       [300_000, 2_000_000].map((bytes) => streamedBlob(this.#far, next(), bytes)),
       [1, 2, 3, 4].map(() => manyBlobs(this.#far, next(), BATCH)),
-      [...(await treeUploads(this.#near, next())), ...(await treeUploads(this.#near, next()))],
-      [10, 2_500_000, 50_000].map((bytes) => foreignBlob(foreignNear, next(), bytes)),
+      await treeUploads(this.#near, next()),
+      [10, 2_000_000, 50_000].map((bytes) => foreignBlob(foreignNear, next(), bytes)),
       [1000, 0, 5000, 300_000, 70_000, 2].map((bytes) => foreignBlob(foreignFar, next(), bytes)),
     ];
   }
