@@ -61,6 +61,12 @@ export {
 } from "./nar/nar-layout.js";
 export { NarLayouts, type NarLayoutsOptions } from "./nar/nar-layouts.js";
 export {
+  type FormatNarListingOptions,
+  formatNarListing,
+  MAX_NAR_LISTING_LENGTH,
+} from "./nar/nar-listing.js";
+export { NarListingError, type NarListingErrorReason } from "./nar/nar-listing-error.js";
+export {
   MAX_NAR_FILE_BYTES,
   NAR_NESTING_LIMIT,
   type NarLimits,
@@ -69,10 +75,20 @@ export {
 export { type ReadNarOptions, readNar } from "./nar/nar-reader.js";
 export { NarRenderError, type NarRenderErrorReason } from "./nar/nar-render-error.js";
 export type { ContentRange, FileStep, NarStep, Place } from "./nar/nar-steps.js";
+export {
+  type ListedDirectory,
+  type ListedFile,
+  type ListedNode,
+  type ListedSymlink,
+  type NarListingLimits,
+  parseNarListing,
+} from "./nar/parse-nar-listing.js";
 export { RememberedNarCalculation } from "./nar/remembered-nar-calculation.js";
 export { RenderedNarCalculation } from "./nar/rendered-nar-calculation.js";
 export { type CastoreServices, calculateNar, renderNar } from "./nar/renderer.js";
 export type { NarCalculation, NarCalculationService } from "./nar-calculation.js";
+export { MemoryNarRoots } from "./nar-roots/memory.js";
+export type { NarRoot, NarRoots } from "./nar-roots/nar-roots.js";
 export {
   type NarinfoOptions,
   narinfoFromPathInfo,
