@@ -10,6 +10,8 @@ export type {
   PutChunkedBlobRequest,
   PutChunkedBlobRequest_ChunkMeta,
   PutChunkedBlobResponse,
+  PutDirectoriesRequest,
+  PutDirectoriesResponse,
 } from "./gen/tvix/castore/batch/protos/batch_pb.js";
 export {
   BatchService,
@@ -23,4 +25,6 @@ export {
   PutChunkedBlobRequest_ChunkMetaSchema,
   PutChunkedBlobRequestSchema,
   PutChunkedBlobResponseSchema,
+  PutDirectoriesRequestSchema,
+  PutDirectoriesResponseSchema,
 } from "./gen/tvix/castore/batch/protos/batch_pb.js";

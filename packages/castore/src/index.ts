@@ -18,7 +18,12 @@ export type {
   OpenManyOptions,
 } from "./blobservice/blob-service.js";
 export { type ResolvedRange, resolveRange } from "./blobservice/byte-range.js";
-export { type ChunkedBlobUpload, canPutChunked } from "./blobservice/chunked-blob-upload.js";
+export {
+  type BlobChunk,
+  type BlobChunks,
+  type ChunkedBlobUpload,
+  canPutChunked,
+} from "./blobservice/chunked-blob-upload.js";
 export { MemoryBlobService } from "./blobservice/memory.js";
 export { openBlobs } from "./blobservice/open-blobs.js";
 export { putBytes } from "./blobservice/put-bytes.js";

@@ -28,6 +28,7 @@ const WRITES = [
   "/tvix.castore.v1.DirectoryService/Put",
   "/tvix.castore.batch.v1.BatchService/PutBlobs",
   "/tvix.castore.batch.v1.BatchService/PutChunkedBlob",
+  "/tvix.castore.batch.v1.BatchService/PutDirectories",
   "/snix.store.v1.PathInfoService/Put",
   "/tvix.store.maintenance.v1.MaintenanceService/Check",
 ];

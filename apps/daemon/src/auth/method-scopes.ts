@@ -27,6 +27,7 @@ const SCOPES: Readonly<Record<string, Readonly<Record<string, NeededScope>>>> = 
     FindMissingDirectories: "read",
     PutBlobs: "write",
     PutChunkedBlob: "write",
+    PutDirectories: "write",
   },
   // Check reads the whole store: whoever only reads shall not make it do that.
   "tvix.store.maintenance.v1.MaintenanceService": { Describe: "read", Check: "write" },

@@ -3,7 +3,7 @@ import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
 import type { BlobReader, BlobService, ByteRange, CallOptions, ChunkMeta } from "./blob-service.js";
 import { resolveRange } from "./byte-range.js";
-import { type ChunkedBlobUpload, joinChunks } from "./chunked-blob-upload.js";
+import { type BlobChunks, type ChunkedBlobUpload, joinChunks } from "./chunked-blob-upload.js";
 import { readSource } from "./read-source.js";
 
 /** Pieces in which a blob is given out, so that no consumer can rely on getting it whole. */
@@ -46,12 +46,8 @@ export class MemoryBlobService implements BlobService, ChunkedBlobUpload {
     return blobs.map((blob) => this.#store(copyBytes(blob)));
   }
 
-  async putChunked(
-    digest: B3Digest,
-    chunks: readonly ChunkMeta[],
-    options: CallOptions = {},
-  ): Promise<void> {
-    await this.put(joinChunks(this, digest, chunks, options), options);
+  async putChunked(chunks: BlobChunks, options: CallOptions = {}): Promise<void> {
+    await this.put(joinChunks(this, chunks, options), options);
   }
 
   async chunks(

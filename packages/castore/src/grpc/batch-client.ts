@@ -1,6 +1,11 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type Transport } from "@connectrpc/connect";
-import { BatchService } from "@tvix/protos/batch";
-import type { CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
+import {
+  BatchService,
+  type PutChunkedBlobRequestSchema,
+  type PutDirectoriesRequestSchema,
+} from "@tvix/protos/batch";
+import type { CallOptions } from "../blobservice/blob-service.js";
 import { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
@@ -11,11 +16,21 @@ import { mapLimited } from "./map-limited.js";
 /** Questions for what is missing that are under way at a time. */
 const QUESTIONS_IN_FLIGHT = 4;
 
-/** Chunks in one message of a chunk list, some 650 KiB. */
-const CHUNKS_PER_MESSAGE = 16_384;
-
 /** Where something is missing: `true` for each digest that is. */
 type Missing = boolean[];
+
+/** A message of `PutChunkedBlob`. */
+export type PutChunkedBlobMessage = MessageInitShape<typeof PutChunkedBlobRequestSchema>;
+
+/** A message of `PutDirectories`. */
+export type PutDirectoriesMessage = MessageInitShape<typeof PutDirectoriesRequestSchema>;
+
+/** What is sent in a call. */
+export interface UploadMessages<T> {
+  /** Whether what the messages are made of, not the call, has failed. */
+  readonly hasFailed: boolean;
+  messages(): AsyncIterable<T>;
+}
 
 /**
  * Calls of `tvix.castore.batch.v1`. Once a server has said that it does not have this service, no call is
@@ -80,17 +95,43 @@ export class BatchClient {
     });
   }
 
-  /** Makes a blob of chunks that are stored. */
+  /** Stores a blob in chunks. */
   putChunkedBlob(
-    digest: B3Digest,
-    chunks: readonly ChunkMeta[],
+    upload: UploadMessages<PutChunkedBlobMessage>,
     options: CallOptions,
   ): Promise<true | undefined> {
-    return this.#attempt<true>(`Cannot store blob ${digest}`, options, async () => {
-      const { putChunkedBlob } = BatchService.method;
-      await callClientStream(this.#transport, putChunkedBlob, chunkLists(digest, chunks), options);
-      return true;
-    });
+    return this.#attempt<true>(
+      "Cannot store a blob",
+      options,
+      async () => {
+        const { putChunkedBlob } = BatchService.method;
+        await callClientStream(this.#transport, putChunkedBlob, upload.messages(), options);
+        return true;
+      },
+      upload,
+    );
+  }
+
+  /** Stores the Directories of a closure; answers with the digest of their root. */
+  putDirectories(
+    upload: UploadMessages<PutDirectoriesMessage>,
+    options: CallOptions,
+  ): Promise<B3Digest | undefined> {
+    return this.#attempt(
+      "Cannot store directories",
+      options,
+      async () => {
+        const { putDirectories } = BatchService.method;
+        const answer = await callClientStream(
+          this.#transport,
+          putDirectories,
+          upload.messages(),
+          options,
+        );
+        return answeredDigest(answer.rootDigest);
+      },
+      upload,
+    );
   }
 
   async #findMissing(
@@ -122,6 +163,7 @@ export class BatchClient {
     what: string,
     { signal }: CallOptions,
     call: () => Promise<T>,
+    upload?: UploadMessages<unknown>,
   ): Promise<T | undefined> {
     signal?.throwIfAborted();
     if (this.#isSupported === false) return undefined;
@@ -131,6 +173,7 @@ export class BatchClient {
       return result;
     } catch (error) {
       signal?.throwIfAborted();
+      if (upload?.hasFailed === true) throw error;
       if (isStatus(error, Code.Unimplemented)) {
         this.#isSupported = false;
         return undefined;
@@ -165,15 +208,4 @@ function flags(positions: readonly number[], length: number): Missing {
     missing[position] = true;
   }
   return missing;
-}
-
-async function* chunkLists(digest: B3Digest, chunks: readonly ChunkMeta[]) {
-  for (let start = 0; start < chunks.length; start += CHUNKS_PER_MESSAGE) {
-    const part = chunks.slice(start, start + CHUNKS_PER_MESSAGE);
-    yield {
-      digest: new Uint8Array(0),
-      chunks: part.map((chunk) => ({ digest: chunk.digest.toBytes(), size: BigInt(chunk.size) })),
-    };
-  }
-  yield { digest: digest.toBytes(), chunks: [] };
 }

@@ -1,29 +1,18 @@
 import type { Transport } from "@connectrpc/connect";
 import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
-import type { CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
-import { type ChunkBatch, Chunker } from "../chunking/chunker.js";
-import { chunkSizes } from "../chunking/fastcdc.js";
+import type { CallOptions } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { type Blake3Hash, blake3, createBlake3 } from "../hasher/blake3.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
 import { answeredDigest, type BatchClient } from "./batch-client.js";
-import { callClientStream, LinkedAbort } from "./call.js";
+import { callClientStream } from "./call.js";
+import type { Uploader } from "./chunked-upload.js";
 import { mapLimited } from "./map-limited.js";
-import type { UploadCounter } from "./upload-counters.js";
-
-/** Batches of chunks (2 MiB each) of one upload that are on their way at a time. */
-const MAX_BATCHES_IN_FLIGHT = 4;
 
 /** Messages of `PutBlobs` that are on their way at a time, of one call of ours. */
 const MAX_MESSAGES_IN_FLIGHT = 4;
-
-/** What an upload in batches needs. */
-export interface Uploader {
-  readonly batch: BatchClient;
-  readonly counter: UploadCounter;
-}
 
 /** Stores what `pieces` yield with one `Put`. Closing them, and ending their waits, is for the caller. */
 export async function putStream(
@@ -87,59 +76,6 @@ class Contents {
       throw error;
     }
   }
-}
-
-/**
- * Stores what `pieces` yield as chunks, of which only those are sent that the server lacks, and their
- * list. Closing the pieces, and ending their waits, is for the caller.
- *
- * @throws {@link CastoreError} "UNAVAILABLE" when the server has batches no longer
- */
-export async function putInChunks(
-  uploader: Uploader,
-  pieces: AsyncIterable<Uint8Array>,
-  options: CallOptions,
-): Promise<B3Digest> {
-  const hash = createBlake3();
-  const chunker = new Chunker(chunkSizes());
-  const batches: Promise<ChunkMeta[]>[] = [];
-  const call = new LinkedAbort(options.signal);
-  const store = (chunks: ChunkBatch): void => {
-    const stored = putChunkBatch(uploader, chunks, { signal: call.signal });
-    stored.catch(() => {});
-    batches.push(stored);
-  };
-  try {
-    for await (const piece of pieces) {
-      hash.update(piece);
-      for (const chunks of chunker.push(piece)) store(chunks);
-      await batches[batches.length - MAX_BATCHES_IN_FLIGHT];
-    }
-    for (const chunks of chunker.finish()) store(chunks);
-    const chunks = (await Promise.all(batches)).flat();
-    const digest = hash.digest();
-    if ((await uploader.batch.putChunkedBlob(digest, chunks, options)) === undefined)
-      throw noBatches();
-    return digest;
-  } finally {
-    call.end();
-    hash.dispose();
-  }
-}
-
-async function putChunkBatch(
-  uploader: Uploader,
-  { bytes, lengths }: ChunkBatch,
-  options: CallOptions,
-): Promise<ChunkMeta[]> {
-  let end = 0;
-  const contents = lengths.map((size) => {
-    end += size;
-    return bytes.subarray(end - size, end);
-  });
-  const digests = await putMissing(uploader, contents, options);
-  if (digests === undefined) throw noBatches();
-  return digests.map((digest, i) => ({ digest, size: lengths[i] as number }));
 }
 
 /**
@@ -231,13 +167,6 @@ function sameDigest(expected: B3Digest, actual: B3Digest): B3Digest {
   throw new CastoreError(
     "CORRUPT",
     `Cannot store blob ${expected}: the server answers with digest ${actual}`,
-  );
-}
-
-function noBatches(): CastoreError {
-  return new CastoreError(
-    "UNAVAILABLE",
-    "Cannot store a blob: the server stopped to take batches while they were sent",
   );
 }
 

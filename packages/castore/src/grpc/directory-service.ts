@@ -1,7 +1,5 @@
-import { create } from "@bufbuild/protobuf";
 import { Code, type Transport } from "@connectrpc/connect";
 import {
-  DirectorySchema,
   DirectoryService as DirectoryServiceDesc,
   type Directory as ProtoDirectory,
 } from "@tvix/protos/castore";
@@ -9,19 +7,17 @@ import { abortable } from "../blobservice/abortable.js";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
-import {
-  LeavesToRootValidator,
-  RootToLeavesValidator,
-} from "../directoryservice/order-validator.js";
+import { RootToLeavesValidator } from "../directoryservice/order-validator.js";
 import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
-import { directoryFromMessage, directoryToMessage } from "../rpc/directory-message.js";
+import { directoryFromMessage } from "../rpc/directory-message.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
-import { encodeDirectory } from "../wire/directory-codec.js";
-import { directoryDigest } from "../wire/directory-digest.js";
+
+import { digestDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { answeredDigest, BatchClient } from "./batch-client.js";
 import { callClientStream, callServerStream, isStatus, LinkedAbort } from "./call.js";
 import { childrenOf, leavesToRoot } from "./closure-order.js";
+import { BatchedUpload, SingleUpload } from "./directory-upload.js";
 import { UploadCounter, type UploadCounters } from "./upload-counters.js";
 
 /**
@@ -29,9 +25,6 @@ import { UploadCounter, type UploadCounters } from "./upload-counters.js";
  * that does nothing else would keep a reader for ever.
  */
 const MAX_REPETITIONS = 1_000_000;
-
-/** Directories of an upload that the server is asked about in one question. */
-const WINDOW = 512;
 
 /**
  * Directories of a server that speaks the protocol of tvix and snix. Nothing that it sends is believed:
@@ -103,7 +96,29 @@ export class GrpcDirectoryService implements DirectoryService {
     // Ended together with the upload: a source that hangs must not keep a failed one waiting.
     const reading = new LinkedAbort(options.signal);
     const source = abortable(directories, reading.signal);
-    const upload = new Upload(source, (window) => this.#count(window, options));
+    try {
+      return (await this.#batch.isSupported(options))
+        ? await this.#putInBatches(source, options)
+        : await this.#putSingly(source, options);
+    } finally {
+      reading.end();
+      // Perhaps nobody has asked it for anything: then it has to be begun to be closed.
+      await source.next().catch(() => {});
+    }
+  }
+
+  async #putInBatches(source: AsyncIterable<Directory>, options: CallOptions): Promise<B3Digest> {
+    const upload = new BatchedUpload(source, (window) => this.#count(window, options));
+    const answered = await this.#batch.putDirectories(upload, options);
+    if (answered !== undefined) return upload.accept(answered);
+    throw new CastoreError(
+      "UNAVAILABLE",
+      "Cannot store directories: the server stopped to take batches while they were sent",
+    );
+  }
+
+  async #putSingly(source: AsyncIterable<Directory>, options: CallOptions): Promise<B3Digest> {
+    const upload = new SingleUpload(source);
     try {
       const { put } = DirectoryServiceDesc.method;
       const answer = await callClientStream(this.#transport, put, upload.messages(), options);
@@ -111,10 +126,6 @@ export class GrpcDirectoryService implements DirectoryService {
     } catch (error) {
       if (upload.hasFailed || isAbort(error, options)) throw error;
       throw connectToCastoreError(error, "Cannot store directories");
-    } finally {
-      reading.end();
-      // Perhaps nobody has asked it for anything: then it has to be begun to be closed.
-      await source.next().catch(() => {});
     }
   }
 
@@ -124,7 +135,7 @@ export class GrpcDirectoryService implements DirectoryService {
     const missing = await this.#batch.findMissingDirectories(digests, options);
     if (missing === undefined) return;
     directories.forEach((directory, i) => {
-      const { byteLength } = encodeDirectory(directory);
+      const { byteLength } = digestDirectory(directory).encoded;
       this.#counter.count(digests[i] as B3Digest, byteLength, missing[i] === true);
     });
   }
@@ -168,69 +179,6 @@ export class GrpcDirectoryService implements DirectoryService {
       if (!begun && isStatus(error, Code.NotFound)) return;
       throw connectToCastoreError(error, `Cannot read directory ${digest}`);
     }
-  }
-}
-
-/** What no server accepts: an entry without a name. */
-const REFUSED: ProtoDirectory = create(DirectorySchema, { symlinks: [{}] });
-
-/** A closure on its way out: checked here, so that a refusal says which rule it breaks. */
-class Upload {
-  readonly #validator = new LeavesToRootValidator();
-  readonly #source: AsyncIterable<Directory>;
-  readonly #before: (window: readonly Directory[]) => Promise<void>;
-  #root: B3Digest | undefined;
-  /** Whether the source or a check, not the call, has failed. */
-  hasFailed = false;
-
-  /** @param before - is awaited before Directories are sent */
-  constructor(
-    source: AsyncIterable<Directory>,
-    before: (window: readonly Directory[]) => Promise<void>,
-  ) {
-    this.#source = source;
-    this.#before = before;
-  }
-
-  async *messages(): AsyncGenerator<ProtoDirectory, void, undefined> {
-    let window: Directory[] = [];
-    try {
-      for await (const directory of this.#checked()) {
-        window.push(directory);
-        if (window.length < WINDOW) continue;
-        yield* this.#send(window);
-        window = [];
-      }
-      yield* this.#send(window);
-    } finally {
-      // Clients in Node end a stream on their way to reset it, and what came so far may be a closure.
-      if (this.hasFailed) yield REFUSED;
-    }
-  }
-
-  async *#send(window: readonly Directory[]): AsyncGenerator<ProtoDirectory, void, undefined> {
-    if (window.length > 0) await this.#before(window);
-    for (const directory of window) yield directoryToMessage(directory);
-  }
-
-  async *#checked(): AsyncGenerator<Directory, void, undefined> {
-    try {
-      for await (const directory of this.#source) {
-        if (!this.#validator.add(directory).repeated) yield directory;
-      }
-      this.#root = this.#validator.finalize();
-    } catch (error) {
-      this.hasFailed = true;
-      throw error;
-    }
-  }
-
-  accept(answered: B3Digest): B3Digest {
-    if (this.#root?.equals(answered) === true) return answered;
-    throw new CastoreError(
-      "CORRUPT",
-      `Cannot store directories: the server answers with ${answered} as their root`,
-    );
   }
 }
 

@@ -8,14 +8,14 @@ import type {
   OpenManyOptions,
 } from "../blobservice/blob-service.js";
 import { resolveRange } from "../blobservice/byte-range.js";
-import type { ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
+import type { BlobChunks, ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
 import { BlobUpload } from "./blob-upload.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { ChunkedReader } from "./chunked-reader.js";
-import { putChunkList } from "./chunked-upload.js";
+import { ChunkedUpload } from "./chunked-upload.js";
 import type { RecordLocation } from "./index-rows.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
@@ -111,12 +111,19 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     );
   }
 
-  async putChunked(
-    digest: B3Digest,
-    chunks: readonly ChunkMeta[],
-    options: CallOptions = {},
-  ): Promise<void> {
-    await putChunkList(this.#core, this, digest, chunks, options);
+  async putChunked(chunks: BlobChunks, options: CallOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    const upload = new ChunkedUpload(this.#core, this, options);
+    try {
+      let next = await chunks.next();
+      for (; next.done !== true; next = await chunks.next()) {
+        await this.#core.ready(options.signal);
+        await upload.add(next.value);
+      }
+      await upload.finish(next.value);
+    } finally {
+      upload.dispose();
+    }
   }
 
   async chunks(

@@ -1,5 +1,10 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { BatchService } from "@tvix/protos/batch";
+import {
+  BatchService,
+  type PutChunkedBlobRequestSchema,
+  type PutDirectoriesRequestSchema,
+} from "@tvix/protos/batch";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BlobService } from "../blobservice/blob-service.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
@@ -7,13 +12,20 @@ import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { MemoryDirectoryService } from "../directoryservice/memory.js";
 import { blake3 } from "../hasher/blake3.js";
-import { directoryOf, NOWHERE } from "../testing/directory-builders.js";
+import type { Directory } from "../nodes/directory.js";
+import { chain, directoryOf, NOWHERE } from "../testing/directory-builders.js";
 import { EMPTY_DIGEST } from "../testing/fixtures.js";
 import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
 import { seededBytes } from "../testing/seeded-random.js";
-import { directoryDigest } from "../wire/directory-digest.js";
+import { collect } from "../testing/sources.js";
+import { digestDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { registerBatchService } from "./batch-service.js";
-import { MAX_BLOBS_PER_CALL, MAX_CHUNK_BYTES, MAX_DIGESTS_PER_CALL } from "./limits.js";
+import {
+  MAX_BLOBS_PER_CALL,
+  MAX_CHUNK_BYTES,
+  MAX_DIGESTS_PER_CALL,
+  MAX_SENT_CHUNK_BYTES,
+} from "./limits.js";
 
 /** A service that cannot be given chunks. */
 class PlainBlobService implements BlobService {
@@ -108,7 +120,7 @@ describe.each([
     }));
   });
 
-  type Message = { digest?: Uint8Array; chunks?: { digest: Uint8Array; size: bigint }[] };
+  type Message = MessageInitShape<typeof PutChunkedBlobRequestSchema>;
 
   function put(...messages: Message[]) {
     return client().putChunkedBlob(
@@ -126,6 +138,18 @@ describe.each([
     );
     expect(await blobs.has(digest)).toBe(true);
     await put({ chunks }, { digest: digest.toBytes() });
+  });
+
+  it("takes chunks that are sent, among those that are stored", async () => {
+    const [a, b] = [seededBytes(6, 300_000), seededBytes(7, 10)];
+    const whole = blake3(concatBytes([a, pieces[0] as Uint8Array, b, b]));
+    const sent = (size: number) => ({ size: BigInt(size) });
+    await put(
+      { chunks: [sent(300_000)], contents: a },
+      { chunks: [chunks[0] ?? {}, sent(10), sent(10)], contents: concatBytes([b, b]) },
+      { digest: whole.toBytes() },
+    );
+    expect(await blobs.hasMany([whole, blake3(a), blake3(b)])).toEqual([true, true, true]);
   });
 
   it("makes the empty blob", async () => {
@@ -148,6 +172,30 @@ describe.each([
       Code.InvalidArgument,
       /length/,
       () => [{ digest: digest.toBytes(), chunks: [{ digest: new Uint8Array(1), size: 1n }] }],
+    ],
+    [
+      "fewer bytes than it is told of",
+      Code.InvalidArgument,
+      /2 bytes are sent for chunks of 3/,
+      () => [{ digest: digest.toBytes(), chunks: [{ size: 3n }], contents: new Uint8Array(2) }],
+    ],
+    [
+      "more bytes than it is told of",
+      Code.InvalidArgument,
+      /2 bytes are sent for chunks of 0/,
+      () => [{ digest: digest.toBytes(), contents: new Uint8Array(2) }],
+    ],
+    [
+      "a huge chunk that is sent",
+      Code.InvalidArgument,
+      /a chunk of 1048577 bytes/,
+      () => [{ digest: digest.toBytes(), chunks: [{ size: BigInt(MAX_SENT_CHUNK_BYTES) + 1n }] }],
+    ],
+    [
+      "an upload that breaks off",
+      Code.InvalidArgument,
+      /no digest/,
+      () => [{ chunks: [{ size: 2n }], contents: new Uint8Array(2) }],
     ],
     [
       "an empty chunk",
@@ -225,5 +273,55 @@ describe("FindMissingDirectories", () => {
   it("refuses digests of another length", async () => {
     const call = client().findMissingDirectories({ digests: [new Uint8Array(33)] });
     await expectFailure(call, Code.InvalidArgument, /^invalid digest length/);
+  });
+});
+
+describe("PutDirectories", () => {
+  const encoded = (...closure: Directory[]) => closure.map((one) => digestDirectory(one).encoded);
+  const closure = [...chain(3)];
+  const root = directoryDigest(closure.at(-1) as Directory);
+
+  function put(...messages: MessageInitShape<typeof PutDirectoriesRequestSchema>[]) {
+    return client().putDirectories(
+      (async function* () {
+        yield* messages;
+      })(),
+    );
+  }
+
+  it("stores a closure, whatever messages it comes in", async () => {
+    const [first, ...others] = encoded(...closure) as [Uint8Array, ...Uint8Array[]];
+    const { rootDigest } = await put(
+      { directories: [first] },
+      {},
+      { directories: others },
+      { rootDigest: root.toBytes() },
+    );
+    expect(root.equalsBytes(rootDigest)).toBe(true);
+    expect(await collect(directories.getRecursive(root))).toHaveLength(closure.length);
+  });
+
+  it.each([
+    ["no message", /no root/, []],
+    ["an upload that breaks off", /no root/, [{ directories: encoded(...closure) }]],
+    ["a message after the root", /follows/, [{ rootDigest: root.toBytes() }, {}]],
+    [
+      "what is no Directory",
+      /Invalid directory/,
+      [{ directories: [Uint8Array.of(7)], rootDigest: root.toBytes() }],
+    ],
+    [
+      "what is no closure",
+      /Invalid directory closure/,
+      [{ directories: encoded(...closure.toReversed()), rootDigest: root.toBytes() }],
+    ],
+    [
+      "another root than is stated",
+      /make up/,
+      [{ directories: encoded(...closure), rootDigest: NOWHERE.toBytes() }],
+    ],
+  ])("refuses %s", async (_name, message, messages) => {
+    await expectFailure(put(...messages), Code.InvalidArgument, message);
+    expect(await directories.get(root)).toBeUndefined();
   });
 });

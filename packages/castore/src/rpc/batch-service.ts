@@ -5,18 +5,31 @@ import {
   type HandlerContext,
   type ServiceImpl,
 } from "@connectrpc/connect";
-import { BatchService, type PutChunkedBlobRequest } from "@tvix/protos/batch";
-import type { BlobService, ChunkMeta } from "../blobservice/blob-service.js";
-import { canPutChunked, joinChunks } from "../blobservice/chunked-blob-upload.js";
+import {
+  BatchService,
+  type PutChunkedBlobRequest,
+  type PutDirectoriesRequest,
+} from "@tvix/protos/batch";
+import type { BlobService } from "../blobservice/blob-service.js";
+import {
+  type BlobChunk,
+  type BlobChunks,
+  canPutChunked,
+  joinChunks,
+} from "../blobservice/chunked-blob-upload.js";
 import type { B3Digest } from "../digest.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
+import type { Directory } from "../nodes/directory.js";
+import { decodeDirectory } from "../wire/directory-codec.js";
+import { directoryDigest } from "../wire/directory-digest.js";
 import { digestField } from "./digest-field.js";
-import { answer, type ErrorPolicy, type RpcOptions, requestsOf } from "./handler-call.js";
+import { answer, type ErrorPolicy, type RpcOptions } from "./handler-call.js";
 import {
   MAX_BLOBS_PER_CALL,
   MAX_CHUNK_BYTES,
   MAX_CHUNKS,
   MAX_DIGESTS_PER_CALL,
+  MAX_SENT_CHUNK_BYTES,
   PEER_MESSAGE_BYTES,
 } from "./limits.js";
 
@@ -39,6 +52,10 @@ export function registerBatchService(
     ...options,
     mapping: { codes: { MISSING_REFERENCE: Code.NotFound } },
   };
+  const directoriesPolicy: ErrorPolicy = {
+    ...options,
+    mapping: { codes: { MISSING_REFERENCE: Code.FailedPrecondition } },
+  };
   const { blobs, directories } = services;
   const implementation: ServiceImpl<typeof BatchService> = {
     findMissingBlobs: ({ digests }, context) =>
@@ -50,6 +67,8 @@ export function registerBatchService(
       answer(context, options, () => putBlobs(blobs, contents, context)),
     putChunkedBlob: (requests, context) =>
       answer(context, chunkedPolicy, () => putChunkedBlob(blobs, requests, context)),
+    putDirectories: (requests, context) =>
+      answer(context, directoriesPolicy, () => putDirectories(directories, requests, context)),
     findMissingDirectories: ({ digests }, context) =>
       answer(context, options, async () => {
         const present = await hasDirectories(directories, digestFields(digests), context.signal);
@@ -74,34 +93,80 @@ async function putBlobs(
 async function putChunkedBlob(
   blobs: BlobService,
   requests: AsyncIterable<PutChunkedBlobRequest>,
-  context: HandlerContext,
+  { signal }: HandlerContext,
 ): Promise<Record<string, never>> {
-  const { signal } = context;
-  const { digest, chunks } = await readChunkList(requestsOf(requests, context));
-  if (await blobs.has(digest, { signal })) return {};
-  if (canPutChunked(blobs)) await blobs.putChunked(digest, chunks, { signal });
-  else await blobs.put(joinChunks(blobs, digest, chunks, { signal }), { signal });
+  const chunks = chunksOf(requests);
+  try {
+    if (canPutChunked(blobs)) await blobs.putChunked(chunks, { signal });
+    else await blobs.put(joinChunks(blobs, chunks, { signal }), { signal });
+  } finally {
+    // A step under way ends by itself, since the requests have the same signal.
+    chunks.return?.().catch(() => {});
+  }
   return {};
 }
 
-async function readChunkList(
-  requests: AsyncIterable<PutChunkedBlobRequest>,
-): Promise<{ digest: B3Digest; chunks: ChunkMeta[] }> {
-  const chunks: ChunkMeta[] = [];
+async function* chunksOf(requests: AsyncIterable<PutChunkedBlobRequest>): BlobChunks {
+  let count = 0;
   let digest: B3Digest | undefined;
   for await (const request of requests) {
     if (digest !== undefined) throw invalid("a message follows the one with the digest");
-    checkCount("chunks", chunks.length + request.chunks.length, MAX_CHUNKS);
-    for (const chunk of request.chunks) {
-      if (chunk.size < 1n || chunk.size > MAX_CHUNK_BYTES) {
-        throw invalid(`a chunk of ${chunk.size} bytes: expected 1 to ${MAX_CHUNK_BYTES}`);
-      }
-      chunks.push({ digest: digestField(chunk.digest), size: Number(chunk.size) });
-    }
+    count += request.chunks.length;
+    checkCount("chunks", count, MAX_CHUNKS);
+    const run = chunksIn(request);
     if (request.digest.byteLength > 0) digest = digestField(request.digest);
+    yield run;
   }
   if (digest === undefined) throw invalid("the last message has no digest");
-  return { digest, chunks };
+  return digest;
+}
+
+function chunksIn({ chunks, contents }: PutChunkedBlobRequest): BlobChunk[] {
+  let sent = 0;
+  const run = chunks.map(({ digest, size: stated }) => {
+    const isSent = digest.byteLength === 0;
+    const limit = isSent ? MAX_SENT_CHUNK_BYTES : MAX_CHUNK_BYTES;
+    if (stated < 1n || stated > limit) {
+      throw invalid(`a chunk of ${stated} bytes: expected 1 to ${limit}`);
+    }
+    const size = Number(stated);
+    if (!isSent) return { digest: digestField(digest), size };
+    sent += size;
+    return contents.subarray(sent - size, sent);
+  });
+  if (sent !== contents.byteLength) {
+    throw invalid(`${contents.byteLength} bytes are sent for chunks of ${sent}`);
+  }
+  return run;
+}
+
+async function putDirectories(
+  directories: DirectoryService,
+  requests: AsyncIterable<PutDirectoriesRequest>,
+  { signal }: HandlerContext,
+): Promise<{ rootDigest: Uint8Array }> {
+  const root = await directories.putMultiple(directoriesIn(requests), { signal });
+  return { rootDigest: root.toBytes() };
+}
+
+async function* directoriesIn(
+  requests: AsyncIterable<PutDirectoriesRequest>,
+): AsyncGenerator<Directory, void, undefined> {
+  let root: B3Digest | undefined;
+  let last: Directory | undefined;
+  for await (const request of requests) {
+    if (root !== undefined) throw invalid("a message follows the one with the root");
+    for (const encoded of request.directories) {
+      last = decodeDirectory(encoded);
+      yield last;
+    }
+    if (request.rootDigest.byteLength > 0) root = digestField(request.rootDigest);
+  }
+  // What was cut off may be a closure too.
+  if (root === undefined) throw invalid("the last message has no root");
+  if (last === undefined) return;
+  const actual = directoryDigest(last);
+  if (!actual.equals(root)) throw invalid(`the directories make up ${actual}, not ${root}`);
 }
 
 async function hasDirectories(

@@ -11,10 +11,13 @@ export const MAX_DIGESTS_PER_CALL = 65_536;
 export const MAX_BLOBS_PER_CALL = 16_384;
 
 /**
- * Longest chunk that is taken from the other side: twice what the largest setting of the chunker of
+ * Longest chunk that is named by the other side: twice what the largest setting of the chunker of
  * tvix can cut. One is held in memory while it is verified.
  */
 export const MAX_CHUNK_BYTES: number = 16 * 1024 * 1024;
+
+/** Longest chunk that the other side sends: the longest that tvix and we cut by default, twice over. */
+export const MAX_SENT_CHUNK_BYTES: number = 1024 * 1024;
 
 /** Most chunks of one blob, 256 GiB at the usual average: the list is held in memory. */
 export const MAX_CHUNKS = 1_048_576;

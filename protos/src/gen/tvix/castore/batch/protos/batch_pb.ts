@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix/castore/batch/protos/batch.proto.
  */
 export const file_tvix_castore_batch_protos_batch: GenFile = /*@__PURE__*/
-  fileDesc("CiV0dml4L2Nhc3RvcmUvYmF0Y2gvcHJvdG9zL2JhdGNoLnByb3RvEhV0dml4LmNhc3RvcmUuYmF0Y2gudjEiKgoXRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIrChhGaW5kTWlzc2luZ0Jsb2JzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSIjCg9QdXRCbG9ic1JlcXVlc3QSEAoIY29udGVudHMYASADKAwiIwoQUHV0QmxvYnNSZXNwb25zZRIPCgdkaWdlc3RzGAEgAygMIpoBChVQdXRDaHVua2VkQmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgMEkYKBmNodW5rcxgCIAMoCzI2LnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlcXVlc3QuQ2h1bmtNZXRhGikKCUNodW5rTWV0YRIOCgZkaWdlc3QYASABKAwSDAoEc2l6ZRgCIAEoBCIYChZQdXRDaHVua2VkQmxvYlJlc3BvbnNlIjAKHUZpbmRNaXNzaW5nRGlyZWN0b3JpZXNSZXF1ZXN0Eg8KB2RpZ2VzdHMYASADKAwiMQoeRmluZE1pc3NpbmdEaXJlY3Rvcmllc1Jlc3BvbnNlEg8KB21pc3NpbmcYASADKA0y2QMKDEJhdGNoU2VydmljZRJzChBGaW5kTWlzc2luZ0Jsb2JzEi4udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXF1ZXN0Gi8udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXNwb25zZRJbCghQdXRCbG9icxImLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRCbG9ic1JlcXVlc3QaJy50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0QmxvYnNSZXNwb25zZRJvCg5QdXRDaHVua2VkQmxvYhIsLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlcXVlc3QaLS50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0Q2h1bmtlZEJsb2JSZXNwb25zZSgBEoUBChZGaW5kTWlzc2luZ0RpcmVjdG9yaWVzEjQudHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nRGlyZWN0b3JpZXNSZXF1ZXN0GjUudHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nRGlyZWN0b3JpZXNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiV0dml4L2Nhc3RvcmUvYmF0Y2gvcHJvdG9zL2JhdGNoLnByb3RvEhV0dml4LmNhc3RvcmUuYmF0Y2gudjEiKgoXRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIrChhGaW5kTWlzc2luZ0Jsb2JzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSIjCg9QdXRCbG9ic1JlcXVlc3QSEAoIY29udGVudHMYASADKAwiIwoQUHV0QmxvYnNSZXNwb25zZRIPCgdkaWdlc3RzGAEgAygMIqwBChVQdXRDaHVua2VkQmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgMEkYKBmNodW5rcxgCIAMoCzI2LnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlcXVlc3QuQ2h1bmtNZXRhEhAKCGNvbnRlbnRzGAMgASgMGikKCUNodW5rTWV0YRIOCgZkaWdlc3QYASABKAwSDAoEc2l6ZRgCIAEoBCIYChZQdXRDaHVua2VkQmxvYlJlc3BvbnNlIjAKHUZpbmRNaXNzaW5nRGlyZWN0b3JpZXNSZXF1ZXN0Eg8KB2RpZ2VzdHMYASADKAwiMQoeRmluZE1pc3NpbmdEaXJlY3Rvcmllc1Jlc3BvbnNlEg8KB21pc3NpbmcYASADKA0iQQoVUHV0RGlyZWN0b3JpZXNSZXF1ZXN0EhMKC2RpcmVjdG9yaWVzGAEgAygMEhMKC3Jvb3RfZGlnZXN0GAIgASgMIi0KFlB1dERpcmVjdG9yaWVzUmVzcG9uc2USEwoLcm9vdF9kaWdlc3QYASABKAwyygQKDEJhdGNoU2VydmljZRJzChBGaW5kTWlzc2luZ0Jsb2JzEi4udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXF1ZXN0Gi8udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXNwb25zZRJbCghQdXRCbG9icxImLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRCbG9ic1JlcXVlc3QaJy50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0QmxvYnNSZXNwb25zZRJvCg5QdXRDaHVua2VkQmxvYhIsLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlcXVlc3QaLS50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0Q2h1bmtlZEJsb2JSZXNwb25zZSgBEm8KDlB1dERpcmVjdG9yaWVzEiwudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dERpcmVjdG9yaWVzUmVxdWVzdBotLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXREaXJlY3Rvcmllc1Jlc3BvbnNlKAEShQEKFkZpbmRNaXNzaW5nRGlyZWN0b3JpZXMSNC50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdEaXJlY3Rvcmllc1JlcXVlc3QaNS50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdEaXJlY3Rvcmllc1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Asks which blobs are missing.
@@ -100,7 +100,7 @@ export const PutBlobsResponseSchema: GenMessage<PutBlobsResponse> = /*@__PURE__*
   messageDesc(file_tvix_castore_batch_protos_batch, 3);
 
 /**
- * A part of a chunk list.
+ * A part of a blob.
  *
  * @generated from message tvix.castore.batch.v1.PutChunkedBlobRequest
  */
@@ -118,6 +118,13 @@ export type PutChunkedBlobRequest = Message<"tvix.castore.batch.v1.PutChunkedBlo
    * @generated from field: repeated tvix.castore.batch.v1.PutChunkedBlobRequest.ChunkMeta chunks = 2;
    */
   chunks: PutChunkedBlobRequest_ChunkMeta[];
+
+  /**
+   * The bytes of those among them that are sent, in a row.
+   *
+   * @generated from field: bytes contents = 3;
+   */
+  contents: Uint8Array;
 };
 
 /**
@@ -134,14 +141,14 @@ export const PutChunkedBlobRequestSchema: GenMessage<PutChunkedBlobRequest> = /*
  */
 export type PutChunkedBlobRequest_ChunkMeta = Message<"tvix.castore.batch.v1.PutChunkedBlobRequest.ChunkMeta"> & {
   /**
-   * BLAKE3 of the chunk; 32 bytes.
+   * BLAKE3 of the chunk, 32 bytes, when it is stored; empty when it is sent.
    *
    * @generated from field: bytes digest = 1;
    */
   digest: Uint8Array;
 
   /**
-   * Length of the chunk in bytes.
+   * Length of the chunk in bytes, at least 1; when it is sent, at most 1 MiB.
    *
    * @generated from field: uint64 size = 2;
    */
@@ -156,7 +163,7 @@ export const PutChunkedBlobRequest_ChunkMetaSchema: GenMessage<PutChunkedBlobReq
   messageDesc(file_tvix_castore_batch_protos_batch, 4, 0);
 
 /**
- * Answer to a blob that was put together.
+ * Answer to a blob that is stored.
  *
  * @generated from message tvix.castore.batch.v1.PutChunkedBlobResponse
  */
@@ -213,6 +220,56 @@ export const FindMissingDirectoriesResponseSchema: GenMessage<FindMissingDirecto
   messageDesc(file_tvix_castore_batch_protos_batch, 7);
 
 /**
+ * Some Directories of a closure.
+ *
+ * @generated from message tvix.castore.batch.v1.PutDirectoriesRequest
+ */
+export type PutDirectoriesRequest = Message<"tvix.castore.batch.v1.PutDirectoriesRequest"> & {
+  /**
+   * Their canonical encodings (tvix.castore.v1.Directory).
+   *
+   * @generated from field: repeated bytes directories = 1;
+   */
+  directories: Uint8Array[];
+
+  /**
+   * BLAKE3 of the root: 32 bytes in the last message, empty in those before. Without it, an upload that
+   * breaks off could look complete.
+   *
+   * @generated from field: bytes root_digest = 2;
+   */
+  rootDigest: Uint8Array;
+};
+
+/**
+ * Describes the message tvix.castore.batch.v1.PutDirectoriesRequest.
+ * Use `create(PutDirectoriesRequestSchema)` to create a new message.
+ */
+export const PutDirectoriesRequestSchema: GenMessage<PutDirectoriesRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_castore_batch_protos_batch, 8);
+
+/**
+ * Answer to a closure that is stored.
+ *
+ * @generated from message tvix.castore.batch.v1.PutDirectoriesResponse
+ */
+export type PutDirectoriesResponse = Message<"tvix.castore.batch.v1.PutDirectoriesResponse"> & {
+  /**
+   * BLAKE3 of its root as the server computed it; 32 bytes.
+   *
+   * @generated from field: bytes root_digest = 1;
+   */
+  rootDigest: Uint8Array;
+};
+
+/**
+ * Describes the message tvix.castore.batch.v1.PutDirectoriesResponse.
+ * Use `create(PutDirectoriesResponseSchema)` to create a new message.
+ */
+export const PutDirectoriesResponseSchema: GenMessage<PutDirectoriesResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_castore_batch_protos_batch, 9);
+
+/**
  * Uploads that send only what the other side lacks, in few calls.
  *
  * @generated from service tvix.castore.batch.v1.BatchService
@@ -239,9 +296,9 @@ export const BatchService: GenService<{
     output: typeof PutBlobsResponseSchema;
   },
   /**
-   * Makes a blob of chunks that are stored already. The server reads the chunks and compares the digest
-   * of their concatenation with the one that is stated: INVALID_ARGUMENT when they differ, NOT_FOUND
-   * when a chunk is missing.
+   * Stores a blob chunk by chunk: those that are stored already are named, the others are sent. The server
+   * compares the digest of all of them in a row with the one that is stated: INVALID_ARGUMENT when they
+   * differ, NOT_FOUND when a chunk that is named is missing.
    *
    * @generated from rpc tvix.castore.batch.v1.BatchService.PutChunkedBlob
    */
@@ -249,6 +306,17 @@ export const BatchService: GenService<{
     methodKind: "client_streaming";
     input: typeof PutChunkedBlobRequestSchema;
     output: typeof PutChunkedBlobResponseSchema;
+  },
+  /**
+   * Stores the Directories of a closure, each after all that it contains, as DirectoryService.Put does:
+   * INVALID_ARGUMENT when they are not a closure.
+   *
+   * @generated from rpc tvix.castore.batch.v1.BatchService.PutDirectories
+   */
+  putDirectories: {
+    methodKind: "client_streaming";
+    input: typeof PutDirectoriesRequestSchema;
+    output: typeof PutDirectoriesResponseSchema;
   },
   /**
    * Which of these Directories are not stored. One that is stored has all below it stored as well.
