@@ -22,6 +22,8 @@ export class Witness {
   readonly #seed: number;
   readonly #failures: unknown[] = [];
   readonly #done: Promise<void>;
+  /** Fulfils when it has been served, or not, for the first time. */
+  readonly begun: Promise<void>;
   #rounds = 0;
   #slowestMs = 0;
   #stops = false;
@@ -29,7 +31,8 @@ export class Witness {
   constructor(address: string, seed: number) {
     this.#client = new Stranger(address);
     this.#seed = seed * 1_000_000;
-    this.#done = this.#work();
+    this.begun = this.#round();
+    this.#done = this.begun.then(() => this.#work());
   }
 
   /** Does one more round, and says what it has seen from its beginning. */
