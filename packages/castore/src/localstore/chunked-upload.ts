@@ -5,6 +5,7 @@ import { type Blake3Hash, createBlake3 } from "../hasher/blake3.js";
 import { encodeChunkList } from "./chunk-list.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
+import { Turns } from "./turns.js";
 
 /** Runs of chunks of one blob that may wait for the threads that encode and write. */
 const MAX_RUNS_IN_FLIGHT = 8;
@@ -84,7 +85,12 @@ export class ChunkedUpload {
   }
 
   async #readNamed(): Promise<void> {
-    for (const chunk of this.#named) await this.#addStored(chunk);
+    // Short chunks are read without waiting: a million of them must not keep everybody else waiting.
+    const turns = new Turns();
+    for (const chunk of this.#named) {
+      await this.#addStored(chunk);
+      await turns.next();
+    }
     this.#named = [];
   }
 
