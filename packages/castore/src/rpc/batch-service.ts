@@ -23,12 +23,14 @@ import type { Directory } from "../nodes/directory.js";
 import { decodeDirectory } from "../wire/directory-codec.js";
 import { directoryDigest } from "../wire/directory-digest.js";
 import { digestField } from "./digest-field.js";
-import { answer, type ErrorPolicy, type RpcOptions } from "./handler-call.js";
+import { checkDirectoryCount, type DirectoryRpcOptions } from "./directory-service.js";
+import { answer, type ErrorPolicy } from "./handler-call.js";
 import {
   MAX_BLOBS_PER_CALL,
   MAX_CHUNK_BYTES,
   MAX_CHUNKS,
   MAX_DIGESTS_PER_CALL,
+  MAX_DIRECTORIES_PER_UPLOAD,
   MAX_SENT_CHUNK_BYTES,
   PEER_MESSAGE_BYTES,
 } from "./limits.js";
@@ -46,7 +48,7 @@ export interface BatchServices {
 export function registerBatchService(
   router: ConnectRouter,
   services: BatchServices,
-  options: RpcOptions = {},
+  options: DirectoryRpcOptions = {},
 ): void {
   const chunkedPolicy: ErrorPolicy = {
     ...options,
@@ -56,6 +58,7 @@ export function registerBatchService(
     ...options,
     mapping: { codes: { MISSING_REFERENCE: Code.FailedPrecondition } },
   };
+  const { maxDirectories = MAX_DIRECTORIES_PER_UPLOAD } = options;
   const { blobs, directories } = services;
   const implementation: ServiceImpl<typeof BatchService> = {
     findMissingBlobs: ({ digests }, context) =>
@@ -68,7 +71,9 @@ export function registerBatchService(
     putChunkedBlob: (requests, context) =>
       answer(context, chunkedPolicy, () => putChunkedBlob(blobs, requests, context)),
     putDirectories: (requests, context) =>
-      answer(context, directoriesPolicy, () => putDirectories(directories, requests, context)),
+      answer(context, directoriesPolicy, () =>
+        putDirectories(directories, requests, context, maxDirectories),
+      ),
     findMissingDirectories: ({ digests }, context) =>
       answer(context, options, async () => {
         const present = await hasDirectories(directories, digestFields(digests), context.signal);
@@ -144,18 +149,23 @@ async function putDirectories(
   directories: DirectoryService,
   requests: AsyncIterable<PutDirectoriesRequest>,
   { signal }: HandlerContext,
+  max: number,
 ): Promise<{ rootDigest: Uint8Array }> {
-  const root = await directories.putMultiple(directoriesIn(requests), { signal });
+  const root = await directories.putMultiple(directoriesIn(requests, max), { signal });
   return { rootDigest: root.toBytes() };
 }
 
 async function* directoriesIn(
   requests: AsyncIterable<PutDirectoriesRequest>,
+  max: number,
 ): AsyncGenerator<Directory, void, undefined> {
   let root: B3Digest | undefined;
   let last: Directory | undefined;
+  let count = 0;
   for await (const request of requests) {
     if (root !== undefined) throw invalid("a message follows the one with the root");
+    count += request.directories.length;
+    checkDirectoryCount(count, max);
     for (const encoded of request.directories) {
       last = decodeDirectory(encoded);
       yield last;

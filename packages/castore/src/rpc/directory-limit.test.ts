@@ -1,11 +1,15 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { BatchService } from "@tvix/protos/batch";
 import { DirectoryService } from "@tvix/protos/castore";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MemoryBlobService } from "../blobservice/memory.js";
 import { MemoryDirectoryService } from "../directoryservice/memory.js";
 import type { Directory } from "../nodes/directory.js";
 import { chain } from "../testing/directory-builders.js";
 import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
+import { encodeDirectory } from "../wire/directory-codec.js";
 import { directoryDigest } from "../wire/directory-digest.js";
+import { registerBatchService } from "./batch-service.js";
 import { directoryToMessage } from "./directory-message.js";
 import { registerDirectoryService } from "./directory-service.js";
 
@@ -17,9 +21,11 @@ describe("registerDirectoryService(), maxDirectories", () => {
 
   beforeEach(async () => {
     directories = new MemoryDirectoryService();
-    server = await serveGrpc((router) =>
-      registerDirectoryService(router, directories, { maxDirectories: LIMIT }),
-    );
+    server = await serveGrpc((router) => {
+      const services = { directories, blobs: new MemoryBlobService() };
+      registerDirectoryService(router, directories, { maxDirectories: LIMIT });
+      registerBatchService(router, services, { maxDirectories: LIMIT });
+    });
   });
 
   afterEach(() => server.close());
@@ -52,5 +58,19 @@ describe("registerDirectoryService(), maxDirectories", () => {
     for (const directory of all) {
       expect(await directories.get(directoryDigest(directory))).toBeUndefined();
     }
+  });
+
+  it("holds for batches too", async () => {
+    const client = createClient(BatchService, server.transport);
+    const all = chain(LIMIT + 1);
+    const messages = async function* () {
+      for (const one of all) yield { directories: [encodeDirectory(one)] };
+    };
+    const error = await client.putDirectories(messages()).then(
+      () => expect.fail("The call succeeded"),
+      (cause: unknown) => ConnectError.from(cause),
+    );
+    expect(error.code).toBe(Code.ResourceExhausted);
+    expect(error.rawMessage).toBe("Cannot store directories: more than 5 in one upload");
   });
 });

@@ -96,12 +96,20 @@ async function* directoriesOf(
 ): AsyncGenerator<Directory, void, undefined> {
   let count = 0;
   for await (const message of messages) {
-    if (++count > max) {
-      throw new ConnectError(
-        `Cannot store directories: more than ${max} in one upload`,
-        Code.ResourceExhausted,
-      );
-    }
+    checkDirectoryCount(++count, max);
     yield directoryFromMessage(message);
   }
+}
+
+/**
+ * Whether an upload may have so many Directories.
+ *
+ * @throws ConnectError with ResourceExhausted
+ */
+export function checkDirectoryCount(count: number, max: number): void {
+  if (count <= max) return;
+  throw new ConnectError(
+    `Cannot store directories: more than ${max} in one upload`,
+    Code.ResourceExhausted,
+  );
 }
