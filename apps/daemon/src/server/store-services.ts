@@ -31,7 +31,7 @@ export function registerStoreServices(
   );
   registerBlobService(router, local.blobs);
   registerDirectoryService(router, local.directories, { maxDirectories });
-  registerBatchService(router, local);
+  registerBatchService(router, local, { maxDirectories });
   registerPathInfoService(router, pathInfos, { calculateNar, list });
   registerMaintenanceService(
     router,
