@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.js";
+
 /** Where a source is: waiting for our next step, or us for its answer, or through. */
 type SourceState = "idle" | "busy" | "ended";
 
@@ -39,17 +41,17 @@ export async function orAbort<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   if (signal === undefined) return await result;
-  let onAbort = (): void => {};
+  let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
+    abort = () => reject(signal.reason);
   });
-  signal.addEventListener("abort", onAbort, { once: true });
+  const stopListening = onAbort(signal, abort);
   // The step itself may have aborted it, before we listened.
-  if (signal.aborted) onAbort();
+  if (signal.aborted) abort();
   try {
     return await Promise.race([result, aborted]);
   } finally {
-    signal.removeEventListener("abort", onAbort);
+    stopListening();
   }
 }
 

@@ -13,6 +13,7 @@ import type {
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { orAbort } from "../blobservice/abortable.js";
 import type { CallOptions } from "../blobservice/blob-service.js";
+import { onAbort } from "../blobservice/on-abort.js";
 import { CastoreError } from "../errors.js";
 
 /** Waits before each new attempt, in milliseconds: for a connection that broke, and for a short restart. */
@@ -29,12 +30,12 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   transport: Transport,
   method: DescMethodUnary<I, O>,
   input: MessageInitShape<I>,
-  { signal }: CallOptions = {},
+  options: CallOptions = {},
 ): Promise<UnaryAnswer<O>> {
+  const { signal } = options;
   for (let attempt = 0; ; attempt++) {
-    signal?.throwIfAborted();
     try {
-      return await transport.unary(method, signal, undefined, undefined, input);
+      return await callUnaryOnce(transport, method, input, options);
     } catch (error) {
       signal?.throwIfAborted();
       await waitBeforeRetry(error, attempt, signal);
@@ -50,11 +51,15 @@ export async function callUnaryOnce<I extends DescMessage, O extends DescMessage
   { signal }: CallOptions = {},
 ): Promise<UnaryAnswer<O>> {
   signal?.throwIfAborted();
+  // Transports listen to the signal, each call anew: it may be that of many calls.
+  const call = signal && new LinkedAbort(signal);
   try {
-    return await transport.unary(method, signal, undefined, undefined, input);
+    return await transport.unary(method, call?.signal, undefined, undefined, input);
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
+  } finally {
+    call?.end();
   }
 }
 
@@ -185,13 +190,12 @@ class WatchedInput<T> {
 /** Aborts when its parent does or when {@link end} is called, and leaves no listener behind. */
 export class LinkedAbort {
   readonly #controller = new AbortController();
-  readonly #parent: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.#controller.abort(this.#parent?.reason);
+  readonly #stopListening: (() => void) | undefined;
 
   constructor(parent: AbortSignal | undefined) {
-    this.#parent = parent;
-    if (parent?.aborted === true) this.#onAbort();
-    else parent?.addEventListener("abort", this.#onAbort, { once: true });
+    const abort = (): void => this.#controller.abort(parent?.reason);
+    if (parent?.aborted === true) abort();
+    else this.#stopListening = parent && onAbort(parent, abort);
   }
 
   get signal(): AbortSignal {
@@ -199,7 +203,7 @@ export class LinkedAbort {
   }
 
   end(): void {
-    this.#parent?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening?.();
     this.#controller.abort();
   }
 }

@@ -1,4 +1,5 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
+import { onAbort } from "../blobservice/on-abort.js";
 
 /**
  * Runs `run` for every item, at most `limit` at a time; the results come in the order of the items. The
@@ -15,8 +16,7 @@ export async function mapLimited<T, R>(
   const cancelAll = (reason: unknown): void => {
     for (const call of running) call.abort(reason);
   };
-  const onAbort = (): void => cancelAll(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const stopListening = signal && onAbort(signal, () => cancelAll(signal.reason));
   const results: R[] = new Array(items.length);
   let next = 0;
   let failure: { readonly error: unknown } | undefined;
@@ -40,7 +40,7 @@ export async function mapLimited<T, R>(
   try {
     await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    stopListening?.();
   }
   if (failure !== undefined) throw failure.error;
   return results;

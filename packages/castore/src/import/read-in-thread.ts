@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { onAbort } from "../blobservice/on-abort.js";
 import { CastoreError } from "../errors.js";
 import { workerUrl } from "../threads/worker-url.js";
 import { ImportError } from "./import-error.js";
@@ -29,8 +30,7 @@ export async function* readInThread(
     execArgv: [],
   });
   const inbox = new Inbox();
-  const onAbort = () => inbox.fail(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const stopListening = signal && onAbort(signal, () => inbox.fail(signal.reason));
   worker.on("message", (message: FromReader) => inbox.add(message));
   worker.on("error", (error) => inbox.fail(error));
   // After all that it sent: a thread that has said how it ended is not listened to any more.
@@ -51,7 +51,7 @@ export async function* readInThread(
       };
     }
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    stopListening?.();
     await worker.terminate();
   }
 }

@@ -1,4 +1,5 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
+import { onAbort } from "../blobservice/on-abort.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
@@ -36,8 +37,7 @@ export async function* walkClosure(
   const seen = new Set([root.key]);
   const queue = [root];
   const fetches: Fetch[] = [];
-  const onAbort = (): void => cancelAll(fetches, signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const stopListening = signal && onAbort(signal, () => cancelAll(fetches, signal.reason));
   try {
     for (let next = 0; next < queue.length; next++) {
       for (const digest of queue.slice(next + fetches.length, next + 1 + prefetch)) {
@@ -58,7 +58,7 @@ export async function* walkClosure(
       yield directory;
     }
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    stopListening?.();
     cancelAll(fetches);
   }
 }
