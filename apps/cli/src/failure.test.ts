@@ -34,6 +34,10 @@ describe("describeFailure()", () => {
     expect(describeFailure(error).message).toBe("cannot write: ENOSPC: no space left");
     const again = new Error("Cannot write: ENOSPC", { cause: new Error("ENOSPC") });
     expect(describeFailure(again).message).toBe("cannot write: ENOSPC");
+    const call = new Error("Cannot ask: nobody is there", {
+      cause: new Error("[unavailable] nobody is there", { cause: new Error("[internal] Why") }),
+    });
+    expect(describeFailure(call).message).toBe("cannot ask: nobody is there: Why");
   });
 });
 

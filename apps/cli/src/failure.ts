@@ -37,7 +37,9 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   let message = error.message === "" ? error.name : error.message;
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-    if (!message.includes(cause.message)) message += `: ${cause.message}`;
+    // Failed calls have their status in front.
+    const text = cause.message.replace(/^\[[a-z_]+\] /, "");
+    if (!message.includes(text)) message += `: ${text}`;
   }
   return message;
 }
