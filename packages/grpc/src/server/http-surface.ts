@@ -287,9 +287,8 @@ function observe(
   }
   const startedAt = performance.now();
   response.once("close", () => {
-    const cut = !response.writableFinished && outcome.code === 0;
     onEnd({
-      code: head.surface === "http" ? undefined : cut ? Code.Canceled : outcome.code,
+      code: head.surface === "http" ? undefined : codeOf(response, outcome),
       httpStatus: response.headersSent ? response.statusCode : 0,
       durationMs: performance.now() - startedAt,
       bytesIn: undefined,
@@ -297,4 +296,24 @@ function observe(
       error: outcome.error,
     });
   });
+}
+
+/** Status of a call that was refused before any handler: a body that cannot be read, another method than POST. */
+const REFUSED_CODES: Partial<Readonly<Record<number, Code>>> = {
+  400: Code.InvalidArgument,
+  404: Code.Unimplemented,
+  405: Code.Unimplemented,
+  415: Code.Unimplemented,
+  429: Code.ResourceExhausted,
+};
+
+function codeOf(response: HttpResponse, { code }: Outcome): Code | 0 {
+  if (code !== 0) {
+    return code;
+  }
+  if (!response.writableFinished) {
+    return Code.Canceled;
+  }
+  const { statusCode } = response;
+  return statusCode < 400 ? 0 : (REFUSED_CODES[statusCode] ?? Code.Unknown);
 }
