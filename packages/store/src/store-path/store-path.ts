@@ -89,11 +89,12 @@ export class StorePath {
    */
   static parse(baseName: string | Uint8Array): StorePath {
     const bytes = toBytes(baseName);
-    const subject = `Invalid store path "${display(bytes)}"`;
+    // Only needed where something is wrong, and dearer than all that is checked.
+    const subject = () => `Invalid store path "${display(bytes)}"`;
     if (bytes.byteLength <= DIGEST_TEXT_LENGTH) {
       throw new InvalidStorePathError(
         "too-short",
-        `${subject}: expected ${DIGEST_TEXT_LENGTH} characters of nixbase32, a dash and a name`,
+        `${subject()}: expected ${DIGEST_TEXT_LENGTH} characters of nixbase32, a dash and a name`,
       );
     }
     const text = toLatin1(bytes);
@@ -101,12 +102,13 @@ export class StorePath {
     if (text[DIGEST_TEXT_LENGTH] !== DASH) {
       throw new InvalidStorePathError(
         "no-dash",
-        `${subject}: expected a dash at position ${DIGEST_TEXT_LENGTH}`,
+        `${subject()}: expected a dash at position ${DIGEST_TEXT_LENGTH}`,
         { position: DIGEST_TEXT_LENGTH },
       );
     }
     const start = DIGEST_TEXT_LENGTH + DASH.length;
-    return new StorePath(digest, checkName(bytes.subarray(start), subject, start));
+    checkName(bytes, start, subject);
+    return new StorePath(digest, text.slice(start));
   }
 
   /**
@@ -156,48 +158,56 @@ export class StorePath {
  */
 export function parseStorePathName(name: string | Uint8Array): string {
   const bytes = toBytes(name);
-  return checkName(bytes, `Invalid store path name "${display(bytes)}"`, 0);
+  checkName(bytes, 0, () => `Invalid store path name "${display(bytes)}"`);
+  return toLatin1(bytes);
 }
 
-/** Checks a name that starts at `start` of what `subject` speaks of. */
-function checkName(name: Uint8Array, subject: string, start: number): string {
-  if (name.byteLength === 0) {
-    throw new InvalidStorePathError("name-empty", `${subject}: its name is empty; ${NAME_RULE}`);
+/** Checks the name that starts at `start` of `bytes`, which are what `subject()` speaks of. */
+function checkName(bytes: Uint8Array, start: number, subject: () => string): void {
+  const length = bytes.byteLength - start;
+  if (length === 0) {
+    throw new InvalidStorePathError("name-empty", `${subject()}: its name is empty; ${NAME_RULE}`);
   }
-  if (name.byteLength > MAX_STORE_PATH_NAME_LENGTH) {
+  if (length > MAX_STORE_PATH_NAME_LENGTH) {
     throw new InvalidStorePathError(
       "name-too-long",
-      `${subject}: its name is ${name.byteLength} bytes long; ${NAME_RULE}`,
+      `${subject()}: its name is ${length} bytes long; ${NAME_RULE}`,
     );
   }
-  const index = name.findIndex((byte) => NAME_BYTES[byte] === 0);
-  if (index !== -1) {
-    const position = start + index;
-    const offender = display(name.subarray(index, index + 1));
+  for (let position = start; position < bytes.byteLength; position++) {
+    if (NAME_BYTES[bytes[position] as number] === 1) continue;
+    const offender = display(bytes.subarray(position, position + 1));
     throw new InvalidStorePathError(
       "name-character",
-      `${subject}: "${offender}" at position ${position} may not occur; ${NAME_RULE}`,
+      `${subject()}: "${offender}" at position ${position} may not occur; ${NAME_RULE}`,
       { position },
     );
   }
-  return toLatin1(name);
 }
 
-function parseDigest(text: string, subject: string): Uint8Array {
+function parseDigest(text: string, subject: () => string): Uint8Array {
   try {
     return decodeNixBase32(text);
   } catch (error) {
     if (!(error instanceof InvalidNixBase32Error)) throw error;
     const { position } = error;
-    throw new InvalidStorePathError("digest", `${subject}: its digest is not nixbase32`, {
+    throw new InvalidStorePathError("digest", `${subject()}: its digest is not nixbase32`, {
       cause: error,
       ...(position === undefined ? {} : { position }),
     });
   }
 }
 
+/** UTF-8. Nearly all that comes here is short ASCII, for which a loop is faster than an encoder. */
 function toBytes(text: string | Uint8Array): Uint8Array {
-  return typeof text === "string" ? toUtf8(text) : text;
+  if (typeof text !== "string") return text;
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return toUtf8(text);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 /** For a message: no more of a hostile name than anyone wants to read. */
