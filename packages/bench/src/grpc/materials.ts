@@ -4,7 +4,14 @@ import { type B3Digest, createBlake3 } from "@tvix/castore";
 import { LocalStore } from "@tvix/castore/local";
 import { seededBytes } from "../primitives/seeded-bytes.js";
 import { digestOfLength } from "./discarding-blobs.js";
-import { LARGE_BYTES, type Row, SMALL_BYTES, WARM_LARGE_BYTES, WARM_SMALL_BYTES } from "./rows.js";
+import {
+  BLOB_BYTES,
+  LARGE_BYTES,
+  type Row,
+  SMALL_BYTES,
+  WARM_LARGE_BYTES,
+  WARM_SMALL_BYTES,
+} from "./rows.js";
 import { type ClientTask, pieces, readContents } from "./workload.js";
 
 /** Bytes that do not compress, in a file. */
@@ -20,7 +27,9 @@ export interface Materials {
   readonly warmLarge: Contents;
   readonly small: Contents;
   readonly warmSmall: Contents;
-  /** Data directory of a store that has both large contents. */
+  /** One small blob. */
+  readonly single: Contents;
+  /** Data directory of a store that has the large contents and the single blob. */
   readonly filledStore: string;
 }
 
@@ -35,10 +44,11 @@ export async function makeMaterials(folder: string): Promise<Materials> {
     warmLarge: make("warm-large", WARM_LARGE_BYTES),
     small: make("small", SMALL_BYTES),
     warmSmall: make("warm-small", WARM_SMALL_BYTES),
+    single: make("single", BLOB_BYTES),
     filledStore: join(folder, "filled"),
   };
   await using store = await LocalStore.open(materials.filledStore);
-  for (const { file } of [materials.large, materials.warmLarge]) {
+  for (const { file } of [materials.large, materials.warmLarge, materials.single]) {
     await store.blobs.put(pieces(readContents(file), PART_BYTES));
   }
   return materials;
@@ -50,9 +60,7 @@ export function materialOf(
   { kind }: ClientTask["workload"],
   materials: Materials,
 ): Pick<ClientTask, "digest" | "warmDigest" | "contents" | "warmContents"> {
-  const isSmall = kind === "put-each" || kind === "put-batches";
-  const contents = isSmall ? materials.small : materials.large;
-  const warm = isSmall ? materials.warmSmall : materials.warmLarge;
+  const { contents, warm } = contentsFor(kind, materials);
   const stores = kind.startsWith("put");
   const digestOf = ({ bytes, digest }: Contents): string =>
     Buffer.from((row.store === "discarding" ? digestOfLength(bytes) : digest).toBytes()).toString(
@@ -64,6 +72,22 @@ export function materialOf(
     contents: stores ? contents.file : "",
     warmContents: warm.file,
   };
+}
+
+function contentsFor(
+  kind: ClientTask["workload"]["kind"],
+  { large, warmLarge, small, warmSmall, single }: Materials,
+): { readonly contents: Contents; readonly warm: Contents } {
+  switch (kind) {
+    case "stat":
+      // Stat of a large blob answers with thousands of chunks: not the call would be measured.
+      return { contents: single, warm: single };
+    case "put-each":
+    case "put-batches":
+      return { contents: small, warm: warmSmall };
+    default:
+      return { contents: large, warm: warmLarge };
+  }
 }
 
 const PART_BYTES = 16 * 1024 * 1024;

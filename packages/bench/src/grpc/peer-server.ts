@@ -74,8 +74,11 @@ class NotFound extends Error {
 }
 
 async function stat(blobs: BlobService, { digest }: StatBlobRequest): Promise<StatBlobResponse> {
-  if (await blobs.has(B3Digest.fromBytes(digest))) return create(StatBlobResponseSchema);
-  throw new NotFound("blob not found");
+  const chunks = await blobs.chunks(B3Digest.fromBytes(digest));
+  if (chunks === undefined) throw new NotFound("blob not found");
+  return create(StatBlobResponseSchema, {
+    chunks: chunks.map((chunk) => ({ digest: chunk.digest.toBytes(), size: BigInt(chunk.size) })),
+  });
 }
 
 async function put(

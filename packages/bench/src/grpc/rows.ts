@@ -10,7 +10,8 @@ export const LARGE_BYTES: number = GIB;
 /** What it is warmed up with: as much as it takes until times stay the same. */
 export const WARM_LARGE_BYTES: number = 64 * MIB;
 
-const BLOB_BYTES = 4 * KIB;
+/** Length of a small blob. */
+export const BLOB_BYTES: number = 4 * KIB;
 const BLOBS = 10_000;
 
 /** Contents of all small blobs together. */

@@ -3,11 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { registerBlobService } from "@tvix/castore/rpc";
 import { createRpcServer } from "@tvix/grpc";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DiscardingBlobService, digestOfLength } from "./discarding-blobs.js";
 import { startPeerServer } from "./peer-server.js";
 import { runTask } from "./run-task.js";
 import type { ClientTask, Side, Workload } from "./workload.js";
+
+/** A busy machine takes its time for thousands of calls. */
+vi.setConfig({ testTimeout: 60_000 });
 
 const BYTES = 100_000;
 const folder = mkdtempSync(join(tmpdir(), "tvix-bench-test-"));
