@@ -5,4 +5,5 @@
  */
 
 export { LocalStoreMaintenance, type LocalStoreParts } from "./maintenance/local.js";
+export { LocalNarRoots, type LocalNarRootsStore } from "./nar-roots/local.js";
 export { LocalPathInfoService, type LocalPathInfoServiceOptions } from "./pathinfoservice/local.js";
