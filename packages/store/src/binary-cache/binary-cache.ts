@@ -1,0 +1,92 @@
+import { StoreError } from "../errors.js";
+import { NarLayouts } from "../nar/nar-layouts.js";
+import type { BinaryCacheOptions, BinaryCacheServices, CacheParts } from "./cache-parts.js";
+import { type CacheRequest, type CacheResponse, textResponse } from "./exchange.js";
+import { NarinfoSigner } from "./narinfo-signer.js";
+import { CacheRefusal } from "./refusal.js";
+import type { Route } from "./route.js";
+import { ROUTES } from "./routes.js";
+
+/** One before the public cache of Nix, which has 40; that of tvix is the same. */
+const DEFAULT_PRIORITY = 39;
+
+const DEFAULT_MAX_NAR_SIZE: bigint = 1n << 40n;
+
+/**
+ * A binary cache of Nix over castore: what `nix copy --to` and `--from` and substituters talk to, whatever the
+ * server. Everything it knows is in its services, so any number of caches can share them.
+ */
+export class BinaryCache {
+  readonly #parts: CacheParts;
+
+  constructor(services: BinaryCacheServices, options: BinaryCacheOptions = {}) {
+    const { blobs, directories, pathInfos, narRoots, calculateNar } = services;
+    const { signingKeys = [] } = options;
+    this.#parts = {
+      blobs,
+      directories,
+      pathInfos,
+      narRoots,
+      calculateNar,
+      layouts: services.layouts ?? new NarLayouts(services),
+      signer: new NarinfoSigner(signingKeys),
+      options: {
+        priority: options.priority ?? DEFAULT_PRIORITY,
+        wantMassQuery: options.wantMassQuery ?? true,
+        trustedKeys: options.trustedKeys,
+        checkReferences: options.checkReferences ?? true,
+        maxNarSize: options.maxNarSize ?? DEFAULT_MAX_NAR_SIZE,
+      },
+    };
+  }
+
+  /**
+   * The response to a request; `undefined` for a path that is none of a cache. What is wrong with a request is
+   * said in the response. The body of the request may be left unread, or partly read.
+   *
+   * A response to HEAD has the headers that GET would get, and no body.
+   *
+   * @throws what the services throw, when a request was well and they fail; the reason of the signal
+   */
+  async handle(request: CacheRequest): Promise<CacheResponse | undefined> {
+    for (const route of ROUTES) {
+      const match = route.pattern.exec(request.path);
+      if (match !== null) return await this.#handle(route, request, match);
+    }
+    return undefined;
+  }
+
+  async #handle(
+    route: Route,
+    request: CacheRequest,
+    match: RegExpExecArray,
+  ): Promise<CacheResponse> {
+    const isHead = request.method === "HEAD";
+    const handler = isHead || request.method === "GET" ? route.get : route.put;
+    if (handler === undefined || !(isHead || ["GET", "PUT"].includes(request.method))) {
+      return notAllowed(route);
+    }
+    try {
+      const response = await handler(this.#parts, request, match);
+      return isHead ? { status: response.status, headers: response.headers } : response;
+    } catch (error) {
+      const response = responseTo(error, request);
+      return isHead ? { status: response.status, headers: response.headers } : response;
+    }
+  }
+}
+
+function notAllowed({ get, put }: Route): CacheResponse {
+  const methods = [...(get ? ["GET", "HEAD"] : []), ...(put ? ["PUT"] : [])].join(", ");
+  return textResponse(405, `only ${methods} are allowed here`, { allow: methods });
+}
+
+/** What is wrong with a request; whatever else went wrong is thrown on. */
+function responseTo(error: unknown, { signal }: CacheRequest): CacheResponse {
+  signal.throwIfAborted();
+  if (error instanceof CacheRefusal) return error.response;
+  if (StoreError.is(error, "INVALID_ARGUMENT"))
+    return new CacheRefusal(400, error.message).response;
+  if (StoreError.is(error, "UNSUPPORTED")) return new CacheRefusal(415, error.message).response;
+  throw error;
+}

@@ -1,0 +1,46 @@
+import type { NarLayouts } from "../nar/nar-layouts.js";
+import type { CastoreServices } from "../nar/renderer.js";
+import type { NarCalculationService } from "../nar-calculation.js";
+import type { NarRoots } from "../nar-roots/nar-roots.js";
+import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
+import type { SigningKey } from "../signature/signing-key.js";
+import type { TrustedKeys } from "../signature/trusted-keys.js";
+import type { NarinfoSigner } from "./narinfo-signer.js";
+
+/** What a binary cache serves, and where uploads go. */
+export interface BinaryCacheServices extends CastoreServices {
+  readonly pathInfos: PathInfoService;
+  readonly narRoots: NarRoots;
+  readonly calculateNar: NarCalculationService;
+  /** Shared with whoever else reads NARs in part; a cache makes its own by default. */
+  readonly layouts?: NarLayouts;
+}
+
+/** How a binary cache behaves. */
+export interface BinaryCacheOptions {
+  /** Lower is asked first; 39 by default, one before the public cache of Nix. */
+  readonly priority?: number;
+  /** Whether clients may ask for many paths that may not be there; true by default. */
+  readonly wantMassQuery?: boolean;
+  /** Add a signature each to every narinfo that is served, where it has none by a key of that name. */
+  readonly signingKeys?: readonly SigningKey[];
+  /**
+   * Whose signatures uploads need: one of these, unless the path follows from its content. Without
+   * these, everybody who may write is believed.
+   */
+  readonly trustedKeys?: TrustedKeys | undefined;
+  /** Whether an upload may only refer to paths that are known, and to itself; true by default. */
+  readonly checkReferences?: boolean;
+  /** Most bytes of a NAR that is uploaded, after decompression; 1 TiB by default. */
+  readonly maxNarSize?: bigint;
+}
+
+/**
+ * What the routes of a cache work with.
+ *
+ * @internal
+ */
+export interface CacheParts extends Required<BinaryCacheServices> {
+  readonly options: Required<Omit<BinaryCacheOptions, "signingKeys">>;
+  readonly signer: NarinfoSigner;
+}

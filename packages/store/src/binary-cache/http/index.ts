@@ -1,0 +1,11 @@
+/**
+ * A binary cache for Nix, and what serves it with Node's HTTP servers. Needs Node.
+ *
+ * @module
+ */
+export { BinaryCache } from "../binary-cache.js";
+export type { BinaryCacheOptions, BinaryCacheServices } from "../cache-parts.js";
+export type { CacheHeaders, CacheRequest, CacheResponse } from "../exchange.js";
+export { binaryCacheRoute } from "../routes.js";
+export { type NodeHandlerOptions, nodeHandler, type TryServe, tryServe } from "./node-handler.js";
+export type { NodeRequest, NodeResponse } from "./node-request.js";

@@ -1,0 +1,65 @@
+import { blake3, encodeNode, type Node } from "@tvix/castore";
+import type { NarLayout } from "../nar/nar-layout.js";
+import { NarRenderError } from "../nar/nar-render-error.js";
+import { encodeNixBase32 } from "../nixbase32.js";
+import type { CacheParts } from "./cache-parts.js";
+import type { Content } from "./content.js";
+import { respondWith } from "./content.js";
+import type { CacheRequest, CacheResponse } from "./exchange.js";
+import { CacheRefusal } from "./refusal.js";
+import { STREAM_ENCODER } from "./stream-encoder.js";
+
+/** What a URL of content stands for never changes. */
+const IMMUTABLE = "public, max-age=31536000, immutable";
+
+/**
+ * The response with the NAR of `root`. All that it takes is looked for before: a response that has begun
+ * cannot become another one.
+ *
+ * @param narSize - what the client has been told; anything else is refused
+ */
+export async function respondWithNar(
+  parts: CacheParts,
+  request: CacheRequest,
+  { root, narSize }: { readonly root: Node; readonly narSize: bigint },
+): Promise<CacheResponse> {
+  const { signal } = request;
+  const layout = await layoutOf(parts, root, signal);
+  if (layout.size !== narSize) {
+    throw new CacheRefusal(400, `the NAR has ${layout.size} bytes, not ${narSize}`);
+  }
+  const missing = await layout.missing({ signal });
+  if (missing !== undefined) throw incomplete(missing);
+  const content: Content = {
+    size: Number(layout.size),
+    type: "application/x-nix-nar",
+    // The node decides every byte of the NAR.
+    etag: `"${encodeNixBase32(blake3(encodeNode(root)).toBytes())}"`,
+    cacheControl: IMMUTABLE,
+    stream: ({ start, end }) => layout.stream({ offset: start, length: end - start }, { signal }),
+  };
+  return respondWith(request, content, STREAM_ENCODER);
+}
+
+/** @throws {@link CacheRefusal} with 404 when a Directory is missing */
+export async function layoutOf(
+  parts: CacheParts,
+  root: Node,
+  signal: AbortSignal,
+): Promise<NarLayout> {
+  try {
+    return await parts.layouts.get(root, { signal });
+  } catch (error) {
+    throw error instanceof NarRenderError ? incomplete(error) : error;
+  }
+}
+
+function incomplete(error: NarRenderError): CacheRefusal {
+  // Damage is no absence: whoever asks elsewhere should know, and somebody should look here.
+  return new CacheRefusal(
+    error.code === "CORRUPT" ? 500 : 404,
+    error.message,
+    {},
+    { cause: error },
+  );
+}

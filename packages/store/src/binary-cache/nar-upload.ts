@@ -1,0 +1,140 @@
+import { concatBytes, equalBytes } from "@tvix/castore";
+import {
+  type Compression,
+  compressionOfSuffix,
+  SNIFF_BYTES,
+  sniffCompression,
+} from "../compression/compression.js";
+import { decompress } from "../compression/decompress.js";
+import { type IngestedNar, ingestNar } from "../nar/ingest-nar.js";
+import { NarFormatError } from "../nar/nar-format-error.js";
+import { encodeNixBase32 } from "../nixbase32.js";
+import { createSha256, type Sha256 } from "../sha256/sha256.js";
+import type { CacheParts } from "./cache-parts.js";
+import { type CacheRequest, type CacheResponse, DONE, headerOf } from "./exchange.js";
+import type { NarFileName } from "./nar-file.js";
+import { CacheRefusal } from "./refusal.js";
+import { RequestBody } from "./request-body.js";
+
+/** How many times its own length an upload may decompress to, once it is above {@link FREE_BYTES}. */
+const MAX_RATIO = 1000;
+const FREE_BYTES = 1024 * 1024 * 1024;
+
+/**
+ * Takes a NAR, compressed or not. What is stored is its tree, and which root belongs to the hash of the
+ * NAR and of the file: nothing that this process alone would know. Nothing is remembered unless the
+ * whole body came and has the hash that it was sent to.
+ */
+export async function putNarFile(
+  parts: CacheParts,
+  request: CacheRequest,
+  name: NarFileName,
+): Promise<CacheResponse> {
+  const wanted = compressionOfSuffix(name.suffix);
+  if (wanted === undefined) {
+    throw new CacheRefusal(415, `NARs that end in ${name.suffix} are not read here`);
+  }
+  if (headerOf(request, "content-encoding") !== undefined) {
+    throw new CacheRefusal(415, "a NAR must be sent without a content-encoding");
+  }
+  const { maxNarSize } = parts.options;
+  const body = new RequestBody(request, maxNarSize);
+  const { compression, bytes } = await sniff(body.stream(), wanted);
+  // The hash of a NAR that is not compressed is computed anyway.
+  const sha256 = compression === "none" ? undefined : createSha256();
+  const file = sha256 === undefined ? bytes : hashing(bytes, sha256);
+  const nar = await ingest(parts, request, body, decompress(compression, file));
+  if (!body.ended) {
+    throw new CacheRefusal(400, "there is more in the body than one compressed NAR");
+  }
+  checkHash(sha256?.digest() ?? nar.narSha256, name);
+  await parts.narRoots.put(nar.narSha256, nar);
+  if (!equalBytes(nar.narSha256, name.fileSha256)) {
+    await parts.narRoots.putFile(name.fileSha256, nar.narSha256);
+  }
+  await parts.calculateNar.remember(nar.root, nar);
+  return DONE;
+}
+
+async function ingest(
+  parts: CacheParts,
+  { signal }: CacheRequest,
+  body: RequestBody,
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<IngestedNar> {
+  const { maxNarSize } = parts.options;
+  try {
+    return await ingestNar(parts, limitRatio(bytes, body), { signal, limits: { maxNarSize } });
+  } catch (error) {
+    if (!(error instanceof NarFormatError)) throw error;
+    const status = error.reason === "nar-too-large" ? 413 : 400;
+    throw new CacheRefusal(status, error.message, {}, { cause: error });
+  }
+}
+
+function checkHash(actual: Uint8Array, { fileSha256, hash }: NarFileName): void {
+  if (equalBytes(actual, fileSha256)) return;
+  throw new CacheRefusal(400, `the body has the SHA-256 ${encodeNixBase32(actual)}, not ${hash}`);
+}
+
+async function* hashing(
+  source: AsyncIterable<Uint8Array>,
+  sha256: Sha256,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    sha256.update(chunk);
+    yield chunk;
+  }
+}
+
+/**
+ * Finds out how a body is compressed. Nix has no suffix for gzip, so without one it can be anything;
+ * with one it must be that. Brotli cannot be told from its bytes.
+ */
+async function sniff(
+  source: AsyncGenerator<Uint8Array, void, undefined>,
+  wanted: Compression,
+): Promise<{ readonly compression: Compression; readonly bytes: AsyncIterable<Uint8Array> }> {
+  let start: Uint8Array = new Uint8Array(0);
+  while (start.byteLength < SNIFF_BYTES) {
+    const next = await source.next();
+    if (next.done === true) break;
+    start = start.byteLength === 0 ? next.value : concatBytes([start, next.value]);
+  }
+  const bytes = startingWith(start, source);
+  const found = sniffCompression(start);
+  if (wanted === "br" || found === wanted) return { compression: wanted, bytes };
+  if (wanted === "none") return { compression: found ?? "none", bytes };
+  await source.return();
+  throw new CacheRefusal(400, `the body is not compressed with ${wanted}, as its name says`);
+}
+
+async function* startingWith(
+  start: Uint8Array,
+  rest: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield start;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
+}
+
+/** Ends an upload that is tiny and large at once, before it has become as large as a NAR may be. */
+async function* limitRatio(
+  source: AsyncIterable<Uint8Array>,
+  body: RequestBody,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let length = 0;
+  for await (const chunk of source) {
+    length += chunk.byteLength;
+    if (length > FREE_BYTES && length > MAX_RATIO * body.received) {
+      throw new CacheRefusal(
+        413,
+        `the body decompresses to more than ${MAX_RATIO} times its length`,
+      );
+    }
+    yield chunk;
+  }
+}

@@ -1,0 +1,37 @@
+import type { PathInfo } from "../path-info.js";
+import { fingerprint } from "../signature/fingerprint.js";
+import type { Signature } from "../signature/signature.js";
+import type { SigningKey } from "../signature/signing-key.js";
+
+/** Signatures that are remembered: making one takes as long as all the rest of a narinfo. */
+const MAX_REMEMBERED = 16_384;
+
+/** Signs what is served, without storing it. */
+export class NarinfoSigner {
+  readonly #keys: readonly SigningKey[];
+  /** By fingerprint; the oldest first. */
+  readonly #remembered = new Map<string, readonly Signature[]>();
+
+  constructor(keys: readonly SigningKey[]) {
+    this.#keys = keys;
+  }
+
+  /** A signature by each key whose name no signature of `pathInfo` has. */
+  sign(pathInfo: PathInfo): readonly Signature[] {
+    const names = new Set(pathInfo.signatures.map(({ keyName }) => keyName));
+    if (this.#keys.every(({ keyName }) => names.has(keyName))) return [];
+    return this.#signText(fingerprint(pathInfo)).filter(({ keyName }) => !names.has(keyName));
+  }
+
+  #signText(text: string): readonly Signature[] {
+    const known = this.#remembered.get(text);
+    if (known !== undefined) return known;
+    const signatures = this.#keys.map((key) => key.signText(text));
+    if (this.#remembered.size >= MAX_REMEMBERED) {
+      const [oldest] = this.#remembered.keys();
+      if (oldest !== undefined) this.#remembered.delete(oldest);
+    }
+    this.#remembered.set(text, signatures);
+    return signatures;
+  }
+}
