@@ -27,8 +27,8 @@ export const DAEMON_OPTIONS: readonly DaemonOption[] = SETTING_KEYS.filter(
   return {
     name: flagOf(key),
     ...(value === undefined ? {} : { value }),
-    ...(kind === "list" ? { repeats: true } : {}),
-    ...(kind === "path" ? { completes: "file" as const } : {}),
+    ...(kind === "list" || kind === "paths" ? { repeats: true } : {}),
+    ...(kind === "path" || kind === "paths" ? { completes: "file" as const } : {}),
     summary,
   };
 });

@@ -15,6 +15,7 @@ import { readAccessFiles } from "./server/access-files.js";
 import { createServer } from "./server/create-server.js";
 import { listenEverywhere } from "./server/listen.js";
 import { ReloadRequests, reload } from "./server/reload.js";
+import { readSigningKeys } from "./server/signing-keys.js";
 import { openStore } from "./store/open-store.js";
 import { passedSockets } from "./systemd/activation.js";
 import { followLife } from "./systemd/follow-life.js";
@@ -83,7 +84,8 @@ async function start(
   const reloads = new ReloadRequests();
   closers.add(host.onReload(() => reloads.request()));
   const { tls, tokens, warnings: fileWarnings } = readAccessFiles(settings);
-  for (const warning of fileWarnings) logger.warn(warning);
+  const { keys: signingKeys, warnings: keyWarnings } = readSigningKeys(settings["signing-key"]);
+  for (const warning of [...fileWarnings, ...keyWarnings]) logger.warn(warning);
   const gatekeeper = new Gatekeeper(tokens);
   const local = await openStore(settings["data-dir"], purpose, logger);
   closers.add(() => local.close());
@@ -99,6 +101,7 @@ async function start(
     life,
     logger,
     gatekeeper,
+    signingKeys,
     metrics,
     tracing,
   });

@@ -83,7 +83,11 @@ describe("Gatekeeper.decide()", () => {
 
   it.each([
     "",
-    "Basic dG9rZW46eA==",
+    "Basic ",
+    // "token-that-writes" without a user, and "nix:" without a password.
+    "Basic dG9rZW4tdGhhdC13cml0ZXM=",
+    "Basic bml4Og==",
+    "Basic *",
     "Bearer",
     "Bearer ",
     "token-that-writes",
@@ -97,6 +101,43 @@ describe("Gatekeeper.decide()", () => {
       reason: "unauthenticated",
       message: 'A token is needed: send the header "authorization: Bearer TOKEN"',
     });
+  });
+
+  const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
+
+  it("takes the token as the password of any user, as Nix sends it", () => {
+    const gatekeeper = new Gatekeeper(TOKENS);
+    const decide = (authorization: string) => {
+      const path = "/nix-cache-info";
+      const decision = gatekeeper.decide({
+        method: "GET",
+        path,
+        authorization,
+        isLocalSocket: false,
+      });
+      return decision.allowed ? decision.name : decision.reason;
+    };
+    expect(decide(basic("nix:token-that-reads"))).toBe("reader");
+    expect(decide(basic(":token-that-writes"))).toBe("writer");
+    expect(decide(basic("token-that-reads:x"))).toBe("unauthenticated");
+    expect(decide(basic("nix:token-that-reads:token-that-reads"))).toBe("unauthenticated");
+  });
+
+  it.each([
+    ["GET", "/nix-cache-info", true],
+    ["HEAD", `/${"0".repeat(32)}.narinfo`, true],
+    ["GET", `/nar/${"0".repeat(52)}.nar.xz`, true],
+    ["GET", "/nar/tvix-castore/CgA", true],
+    ["PUT", "/nix-cache-info", false],
+    ["PUT", `/${"0".repeat(32)}.narinfo`, false],
+    ["PUT", `/nar/${"0".repeat(52)}.nar`, false],
+    ["POST", "/nix-cache-info", false],
+    ["GET", `/${"0".repeat(33)}.narinfo`, false],
+  ])("lets who may read do %s %s: %s", (method, path, expected) => {
+    const gatekeeper = new Gatekeeper(TOKENS);
+    const authorization = "Bearer token-that-reads";
+    const decision = gatekeeper.decide({ method, path, authorization, isLocalSocket: false });
+    expect(decision.allowed).toBe(expected);
   });
 
   it("names the token, never shows it", () => {

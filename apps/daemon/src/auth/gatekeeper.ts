@@ -1,8 +1,10 @@
-import { scopeOfPath } from "./method-scopes.js";
+import { scopeOfRequest } from "./request-scope.js";
 import type { TokenSet } from "./token-set.js";
 
 /** What is known of a request before anything is done for it. */
 export interface AccessRequest {
+  /** Of HTTP, in capital letters; POST, as for calls, where it is absent. */
+  readonly method?: string;
   /** Path without query: `/SERVICE/METHOD`, `/metrics`. */
   readonly path: string;
   /** Value of the header `authorization`. */
@@ -38,10 +40,10 @@ export class Gatekeeper {
     this.#tokens = tokens;
   }
 
-  decide({ path, authorization, isLocalSocket }: AccessRequest): AccessDecision {
-    const needed = scopeOfPath(path);
+  decide({ method = "POST", path, authorization, isLocalSocket }: AccessRequest): AccessDecision {
+    const needed = scopeOfRequest(method, path);
     if (this.#tokens === undefined || isLocalSocket || needed === "none") return { allowed: true };
-    const token = bearerToken(authorization);
+    const token = bearerToken(authorization) ?? basicPassword(authorization);
     if (token === undefined) return refuse("unauthenticated", MISSING);
     const entry = this.#tokens.find(token);
     if (entry === undefined) return refuse("unauthenticated", "The token is not known");
@@ -52,6 +54,14 @@ export class Gatekeeper {
 }
 
 const MISSING = 'A token is needed: send the header "authorization: Bearer TOKEN"';
+
+/** The password of HTTP Basic (RFC 7617), which Nix sends from a netrc file; the user name does not matter. */
+function basicPassword(authorization: string | undefined): string | undefined {
+  const [, encoded] = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? "") ?? [];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, "base64").toString("utf8");
+  return /^[^:]*:([A-Za-z0-9._~+/-]+=*)$/s.exec(text)?.[1];
+}
 
 /** The token of `Bearer TOKEN` (RFC 6750 §2.1); the scheme in any case, as HTTP has it. */
 function bearerToken(authorization: string | undefined): string | undefined {

@@ -6,7 +6,7 @@ import type { SettingKey } from "./settings.js";
  */
 export interface KeySpec {
   /** How the value is written, see `textValue()` for text and `printSettings()` for files. */
-  readonly kind: "switch" | "number" | "path" | "list" | "time" | "size" | "text";
+  readonly kind: "switch" | "number" | "path" | "paths" | "list" | "time" | "size" | "text";
   /** Placeholder of the value; switches have none. */
   readonly value?: string;
   /** What the option does: one sentence without a final period. */
@@ -35,6 +35,11 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     value: "ORIGIN,...",
     summary: "Let web pages of these origins call, such as https://example.org",
   },
+  "signing-key": {
+    kind: "paths",
+    value: "FILE,...",
+    summary: "Sign what the binary cache serves with the keys in these files",
+  },
   list: { kind: "switch", summary: "Refuse to list all store paths (PathInfoService.List)" },
   metrics: { kind: "switch", summary: "Serve no /metrics" },
   "shutdown-grace": {
@@ -59,6 +64,24 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     value: "FORMAT",
     summary: "json, text or auto (the default): text on a terminal",
   },
+  "cache.trusted-keys": {
+    kind: "list",
+    value: "NAME:KEY,...",
+    summary: "Take only paths that one of these public keys has signed, or that prove themselves",
+  },
+  "cache.priority": {
+    kind: "number",
+    value: "N",
+    summary: "Which cache Nix asks first, the lowest: 39 by default",
+  },
+  "cache.mass-query": {
+    kind: "switch",
+    summary: "Ask Nix not to look for many paths here that may not be there",
+  },
+  "cache.check-references": {
+    kind: "switch",
+    summary: "Take paths that refer to others which are not here",
+  },
   "limit.connections": {
     kind: "number",
     value: "N",
@@ -78,6 +101,11 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     kind: "number",
     value: "N",
     summary: "Directories of one upload: 1048576 by default",
+  },
+  "limit.nar": {
+    kind: "size",
+    value: "SIZE",
+    summary: "Largest NAR taken, after decompression: 1024GiB by default",
   },
   "limit.message-in": {
     kind: "size",

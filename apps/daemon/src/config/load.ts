@@ -106,7 +106,8 @@ function withAbsolutePaths(settings: Settings): Settings {
     const value = settings[key];
     return KEYS[key].kind === "path" && typeof value === "string" ? [[key, resolve(value)]] : [];
   });
-  return { ...settings, ...Object.fromEntries(paths) };
+  const signingKeys = settings["signing-key"].map((path) => resolve(path));
+  return { ...settings, ...Object.fromEntries(paths), "signing-key": signingKeys };
 }
 
 /** Variables of other commands. */

@@ -10,6 +10,7 @@ listen = [ "127.0.0.1:8000" ] # default
 insecure = false # default
 # tokens is not set
 cors-origin = [ "none" ] # default
+signing-key = [ "none" ] # default
 list = true # default
 metrics = true # default
 shutdown-grace = "30s" # default
@@ -23,11 +24,18 @@ shutdown-grace = "30s" # default
 level = "info" # default
 format = "auto" # default
 
+[cache]
+trusted-keys = [ "none" ] # default
+priority = 39 # default
+mass-query = true # default
+check-references = true # default
+
 [limit]
 connections = 4096 # default
 streams = 256 # default
 calls = 8192 # default
 directories = 1048576 # default
+nar = "1024GiB" # default
 message-in = "4MiB" # default
 message-out = "4MiB" # default
 header-timeout = "10s" # default

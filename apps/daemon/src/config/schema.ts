@@ -1,3 +1,4 @@
+import { InvalidKeyError, VerifyingKey } from "@tvix/store";
 import { z } from "zod";
 import { type ListenAddress, parseListenAddress } from "./listen-address.js";
 import { isOrigin } from "./origin.js";
@@ -11,6 +12,7 @@ const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const TIB = 1024 * 1024 * MIB;
 
 /** What stock gRPC peers can be told to take; connections hold that much each. */
 const MAX_MESSAGE = 64 * MIB;
@@ -27,6 +29,7 @@ export const layerSchema: z.ZodType<SettingsLayer> = z.strictObject({
   insecure: boolean().optional(),
   tokens: path().optional(),
   "cors-origin": origins().optional(),
+  "signing-key": paths().optional(),
   list: boolean().optional(),
   metrics: boolean().optional(),
   "shutdown-grace": time(0, HOUR).optional(),
@@ -35,10 +38,15 @@ export const layerSchema: z.ZodType<SettingsLayer> = z.strictObject({
   "tls.client-ca": path().optional(),
   "log.level": choice<LogLevel>(["debug", "info", "warn", "error", "off"]).optional(),
   "log.format": choice<LogFormat>(["auto", "json", "text"]).optional(),
+  "cache.trusted-keys": keys().optional(),
+  "cache.priority": count(0, 1_000_000).optional(),
+  "cache.mass-query": boolean().optional(),
+  "cache.check-references": boolean().optional(),
   "limit.connections": count(1, 1_000_000).optional(),
   "limit.streams": count(1, 10_000).optional(),
   "limit.calls": count(1, 1_000_000).optional(),
   "limit.directories": count(1, 100_000_000).optional(),
+  "limit.nar": size(KIB, 1024 * TIB).optional(),
   "limit.message-in": size(MIN_MESSAGE, MAX_MESSAGE).optional(),
   "limit.message-out": size(MIN_MESSAGE, MAX_MESSAGE).optional(),
   "limit.header-timeout": time(SECOND / 10, HOUR).optional(),
@@ -95,6 +103,27 @@ function origins(): z.ZodType<readonly string[]> {
   const error =
     'must be origins, such as "https://example.org" or "http://localhost:5173", without a path, or "none" alone';
   return listOf((text) => (isOrigin(text) ? text : undefined), error);
+}
+
+function paths(): z.ZodType<readonly string[]> {
+  const error = 'must be paths of files, or "none" alone';
+  return listOf((text) => (text === "" || text.includes("\0") ? undefined : text), error);
+}
+
+function keys(): z.ZodType<readonly string[]> {
+  const error =
+    'must be public keys, such as "cache.example.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=", or "none" alone';
+  return listOf((text) => (isVerifyingKey(text) ? text : undefined), error);
+}
+
+function isVerifyingKey(text: string): boolean {
+  try {
+    VerifyingKey.parse(text);
+    return true;
+  } catch (error) {
+    if (error instanceof InvalidKeyError) return false;
+    throw error;
+  }
 }
 
 /** One text or a list of them; "none" alone is an empty list. */

@@ -18,6 +18,8 @@ export interface Settings {
   readonly tokens: string | undefined;
   /** Origins of web pages that may call, besides those of the daemon itself. */
   readonly "cors-origin": readonly string[];
+  /** Files. */
+  readonly "signing-key": readonly string[];
   readonly list: boolean;
   readonly metrics: boolean;
   readonly "shutdown-grace": number;
@@ -26,10 +28,16 @@ export interface Settings {
   readonly "tls.client-ca": string | undefined;
   readonly "log.level": LogLevel;
   readonly "log.format": LogFormat;
+  /** Each is sound. */
+  readonly "cache.trusted-keys": readonly string[];
+  readonly "cache.priority": number;
+  readonly "cache.mass-query": boolean;
+  readonly "cache.check-references": boolean;
   readonly "limit.connections": number;
   readonly "limit.streams": number;
   readonly "limit.calls": number;
   readonly "limit.directories": number;
+  readonly "limit.nar": number;
   readonly "limit.message-in": number;
   readonly "limit.message-out": number;
   readonly "limit.header-timeout": number;
@@ -45,6 +53,7 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   insecure: false,
   tokens: undefined,
   "cors-origin": [],
+  "signing-key": [],
   list: true,
   metrics: true,
   "shutdown-grace": 30_000,
@@ -53,10 +62,15 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   "tls.client-ca": undefined,
   "log.level": "info",
   "log.format": "auto",
+  "cache.trusted-keys": [],
+  "cache.priority": 39,
+  "cache.mass-query": true,
+  "cache.check-references": true,
   "limit.connections": 4096,
   "limit.streams": 256,
   "limit.calls": 8192,
   "limit.directories": 1_048_576,
+  "limit.nar": 1024 ** 4,
   "limit.message-in": 4 * 1024 * 1024,
   "limit.message-out": 4 * 1024 * 1024,
   "limit.header-timeout": 10_000,

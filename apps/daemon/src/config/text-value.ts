@@ -12,6 +12,7 @@ export function textValue(key: SettingKey, text: string): unknown {
     case "number":
       return /^\d{1,15}$/.test(text) ? Number(text) : text;
     case "list":
+    case "paths":
       return text.split(",").map((part) => part.trim());
     case "path":
     case "time":

@@ -39,6 +39,7 @@ export class Metrics {
   readonly #open: Gauge<"transport">;
   readonly #ended: Counter<"reason">;
   readonly #refused: Counter;
+  readonly #pages: Counter<"route" | "status">;
 
   constructor({ methods, storeCounters, version }: MetricsOptions) {
     const registers = [this.#registry];
@@ -98,6 +99,12 @@ export class Metrics {
       help: "Connections that were closed at once because there were too many",
       registers,
     });
+    this.#pages = new Counter({
+      name: "tvix_http_requests_total",
+      help: "Requests that were no calls, by what is at their path and by HTTP status; 0 is none",
+      labelNames: ["route", "status"],
+      registers,
+    });
     this.#addStoreCounters(storeCounters);
     const info = new Gauge({
       name: "tvix_build_info",
@@ -107,6 +114,11 @@ export class Metrics {
     });
     info.set({ version }, 1);
     this.#prime();
+  }
+
+  /** @param route - of a bounded set: what is at a path, not the path */
+  pageServed(route: string, status: number): void {
+    this.#pages.inc({ route, status });
   }
 
   /** What a scrape gets. */

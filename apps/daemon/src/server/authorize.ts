@@ -4,8 +4,9 @@ import type { Gatekeeper } from "../auth/gatekeeper.js";
 
 /** Asks the gatekeeper about every request of every surface. */
 export function authorizeBy(gatekeeper: Gatekeeper): Authorize {
-  return ({ path, headers, peer }) => {
+  return ({ method, path, headers, peer }) => {
     const decision = gatekeeper.decide({
+      method,
       path,
       authorization: headers.authorization,
       isLocalSocket: peer.transport === "unix",

@@ -1,16 +1,20 @@
 import type { LocalStore } from "@tvix/castore/local";
 import { BLOB_SIZE_HEADER, ERROR_CODE_TRAILER } from "@tvix/castore/rpc";
 import { createRpcServer, type RpcServer, type ServerTls } from "@tvix/grpc";
+import type { SigningKey } from "@tvix/store";
+import { tryServe } from "@tvix/store/http";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
 import type { Life } from "../life/life.js";
-import type { Logger } from "../log/logger.js";
+import { errorText, type Logger } from "../log/logger.js";
 import type { Metrics } from "../metrics/metrics.js";
 import type { Tracing } from "../tracing/tracing.js";
 import { authorizeBy } from "./authorize.js";
+import { createBinaryCache } from "./binary-cache.js";
 import { httpRoutes } from "./http-routes.js";
 import { createObserver } from "./observer.js";
 import { registerWithProbes } from "./probes.js";
+import { storeParts } from "./store-parts.js";
 import { registerStoreServices } from "./store-services.js";
 
 /** What the server is put together from. */
@@ -21,6 +25,8 @@ export interface ServerParts {
   readonly life: Life;
   readonly logger: Logger;
   readonly gatekeeper: Gatekeeper;
+  /** Sign what the binary cache serves. */
+  readonly signingKeys: readonly SigningKey[];
   readonly metrics: Metrics | undefined;
   readonly tracing: Tracing | undefined;
 }
@@ -28,17 +34,24 @@ export interface ServerParts {
 /** The server with all services. It does not listen yet. */
 export function createServer(parts: ServerParts): RpcServer {
   const { settings, local, life, logger, metrics, tracing } = parts;
+  const shared = storeParts(local);
+  const cache = createBinaryCache(local, shared, settings, parts.signingKeys);
+  const onError = (error: unknown): void => {
+    logger.error("the binary cache failed", { error: errorText(error) });
+  };
   return createRpcServer({
     routes: (router) =>
       registerWithProbes(router, life, (noting) =>
-        registerStoreServices(noting, local, {
+        registerStoreServices(noting, {
+          local,
+          parts: shared,
           dataDirectory: settings["data-dir"],
           list: settings.list,
           maxDirectories: settings["limit.directories"],
         }),
       ),
     authorize: authorizeBy(parts.gatekeeper),
-    fallback: httpRoutes({ life, logger, metrics }),
+    fallback: httpRoutes({ life, logger, metrics, serveCache: tryServe(cache, { onError }) }),
     observer: createObserver({ logger, metrics, tracing }),
     tls: parts.tls,
     cors: {

@@ -48,7 +48,11 @@ describe("httpRoutes()", () => {
   });
 
   it("serves metrics where they are on", async () => {
-    const metrics = { text: async () => "x 1\n", contentType: "text/plain; version=0.0.4" };
+    const metrics = {
+      text: async () => "x 1\n",
+      contentType: "text/plain; version=0.0.4",
+      pageServed() {},
+    };
     const response = await fetch(`${await serve({ metrics })}/metrics?a=b`);
     expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4");
     expect(await response.text()).toBe("x 1\n");
@@ -64,7 +68,7 @@ describe("httpRoutes()", () => {
 
   it("says that a page could not be made, and only the log says why", async () => {
     const text = () => Promise.reject(new Error("out of numbers"));
-    const url = await serve({ metrics: { text, contentType: "text/plain" } });
+    const url = await serve({ metrics: { text, contentType: "text/plain", pageServed() {} } });
     expect(await get(`${url}/metrics`)).toBe("500 internal error\n");
     expect(logged.at(-1)).toContain('a page could not be made error="out of numbers"');
   });

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { HttpFallback, HttpRequest, HttpResponse } from "@tvix/grpc";
+import { binaryCacheRoute, type TryServe } from "@tvix/store/http";
 import type { Life } from "../life/life.js";
 import { errorText, type Logger } from "../log/logger.js";
 
@@ -8,7 +9,17 @@ export interface HttpRoutesOptions {
   readonly life: Life;
   readonly logger: Logger;
   /** Text for Prometheus; `undefined` when that is off. */
-  readonly metrics: { text(): Promise<string>; readonly contentType: string } | undefined;
+  readonly metrics: HttpMetrics | undefined;
+  /** Serves the paths of the binary cache; they are not found where it is absent. */
+  readonly serveCache?: TryServe;
+}
+
+/** What is counted, and the page that shows it. */
+export interface HttpMetrics {
+  text(): Promise<string>;
+  readonly contentType: string;
+  /** @param route - says nothing about the client */
+  pageServed(route: string, status: number): void;
 }
 
 interface Page {
@@ -20,25 +31,47 @@ interface Page {
 
 const NOT_FOUND: Page = { status: 404, text: "not found\n" };
 
-/** Serves everything that is not a call: health, readiness, metrics; the rest is not found. */
+/** Serves everything that is not a call: health, readiness, metrics, the binary cache; the rest is not found. */
 export function httpRoutes(options: HttpRoutesOptions): HttpFallback {
+  const { serveCache, metrics } = options;
   return (request, response) => {
-    // Nobody reads a body that was sent along: taking it in lets the connection go on.
-    request.resume();
-    const isHead = request.method === "HEAD";
-    pageFor(request, options).then(
-      (page) => send(response, page, isHead),
-      (error: unknown) => {
-        options.logger.error("a page could not be made", { error: errorText(error) });
-        send(response, { status: 500, text: "internal error\n" }, isHead);
-      },
-    );
+    const path = (request.url ?? "").replace(/[?#].*$/s, "");
+    const page = PAGES.get(path);
+    const route = page === undefined ? binaryCacheRoute(path) : path;
+    response.once("close", () => {
+      metrics?.pageServed(route ?? "none", response.headersSent ? response.statusCode : 0);
+    });
+    if (page === undefined && route !== undefined && serveCache !== undefined) {
+      void serveCache(request, response);
+      return;
+    }
+    servePage(request, response, page, options);
   };
 }
 
-async function pageFor(request: HttpRequest, options: HttpRoutesOptions): Promise<Page> {
-  const path = (request.url ?? "").replace(/[?#].*$/s, "");
-  const page = PAGES.get(path);
+function servePage(
+  request: HttpRequest,
+  response: HttpResponse,
+  page: MakePage | undefined,
+  options: HttpRoutesOptions,
+): void {
+  // Nobody reads a body that was sent along: taking it in lets the connection go on.
+  request.resume();
+  const isHead = request.method === "HEAD";
+  pageFor(request, page, options).then(
+    (made) => send(response, made, isHead),
+    (error: unknown) => {
+      options.logger.error("a page could not be made", { error: errorText(error) });
+      send(response, { status: 500, text: "internal error\n" }, isHead);
+    },
+  );
+}
+
+async function pageFor(
+  request: HttpRequest,
+  page: MakePage | undefined,
+  options: HttpRoutesOptions,
+): Promise<Page> {
   if (page === undefined) return NOT_FOUND;
   if (request.method !== "GET" && request.method !== "HEAD") {
     return { status: 405, text: "only GET and HEAD are allowed here\n", allow: "GET, HEAD" };

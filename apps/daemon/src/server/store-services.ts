@@ -5,11 +5,13 @@ import {
   registerBlobService,
   registerDirectoryService,
 } from "@tvix/castore/rpc";
-import { RememberedNarCalculation, RenderedNarCalculation } from "@tvix/store";
-import { LocalPathInfoService, LocalStoreMaintenance } from "@tvix/store/local";
+import { LocalStoreMaintenance } from "@tvix/store/local";
 import { registerMaintenanceService, registerPathInfoService } from "@tvix/store/rpc";
+import type { StoreParts } from "./store-parts.js";
 
 export interface StoreServicesOptions {
+  readonly local: LocalStore;
+  readonly parts: StoreParts;
   readonly dataDirectory: string;
   /** Whether all path infos can be listed. */
   readonly list: boolean;
@@ -20,15 +22,9 @@ export interface StoreServicesOptions {
 /** Serves a local store: the three services by both of their names, batches and maintenance. */
 export function registerStoreServices(
   router: ConnectRouter,
-  local: LocalStore,
-  { dataDirectory, list, maxDirectories }: StoreServicesOptions,
+  { local, parts, dataDirectory, list, maxDirectories }: StoreServicesOptions,
 ): void {
-  const pathInfos = new LocalPathInfoService(local.pathInfoRecords, { roots: local });
-  const calculateNar = new RememberedNarCalculation(
-    new RenderedNarCalculation(local),
-    // Where imports of the command keep theirs: what one has computed the other knows.
-    local.derived("nar"),
-  );
+  const { pathInfos, calculateNar } = parts;
   registerBlobService(router, local.blobs);
   registerDirectoryService(router, local.directories, { maxDirectories });
   registerBatchService(router, local, { maxDirectories });

@@ -248,7 +248,8 @@ function refuse(response: HttpResponse, error: ConnectError): void {
   response.statusCode = HTTP_STATUS[error.code] ?? 500;
   response.setHeader("content-type", "text/plain; charset=utf-8");
   if (error.code === Code.Unauthenticated) {
-    response.setHeader("www-authenticate", "Bearer");
+    // Browsers and libcurl send a password, which may be the token, only where they are asked for one.
+    response.setHeader("www-authenticate", ["Bearer", 'Basic realm="tvix", charset="UTF-8"']);
   }
   response.end(`${error.rawMessage}\n`);
 }
