@@ -17,14 +17,17 @@ export interface ChunkBatch {
 /** Cuts bytes that arrive in pieces into content-defined chunks; the cuts do not depend on the pieces. */
 export class Chunker {
   readonly #sizes: ChunkSizes;
-  readonly #allocate: () => Uint8Array;
+  readonly #allocate: (minBytes: number) => Uint8Array;
   #block: Uint8Array | undefined;
   #filled = 0;
 
-  /** @param allocate - gives a block of memory, `CHUNK_BLOCK_BYTES` long, for the next batch */
+  /**
+   * @param allocate - gives memory for the next batch, at least as long as it is asked for and no longer than
+   *   `CHUNK_BLOCK_BYTES`
+   */
   constructor(
     sizes: ChunkSizes,
-    allocate: () => Uint8Array = () => new Uint8Array(CHUNK_BLOCK_BYTES),
+    allocate: (minBytes: number) => Uint8Array = (minBytes) => new Uint8Array(minBytes),
   ) {
     if (2 * sizes.max > CHUNK_BLOCK_BYTES) {
       throw new RangeError(
@@ -38,12 +41,12 @@ export class Chunker {
   /** Takes a copy of the next piece; yields the chunks that are certain by now. */
   *push(piece: Uint8Array): Generator<ChunkBatch, void, undefined> {
     for (let offset = 0; offset < piece.byteLength; ) {
-      this.#block ??= this.#allocate();
-      const part = piece.subarray(offset, offset + CHUNK_BLOCK_BYTES - this.#filled);
-      this.#block.set(part, this.#filled);
+      const block = this.#reserve(piece.byteLength - offset);
+      const part = piece.subarray(offset, offset + block.byteLength - this.#filled);
+      block.set(part, this.#filled);
       this.#filled += part.byteLength;
       offset += part.byteLength;
-      if (this.#filled === CHUNK_BLOCK_BYTES) yield this.#cut(this.#block, false);
+      if (this.#filled === CHUNK_BLOCK_BYTES) yield this.#cut(block, false);
     }
   }
 
@@ -53,12 +56,23 @@ export class Chunker {
     this.#block = undefined;
   }
 
+  /** The block, with room for some of the next bytes. Most blobs are short, so it grows with what comes. */
+  #reserve(bytes: number): Uint8Array {
+    const block = this.#block;
+    if (block !== undefined && this.#filled < block.byteLength) return block;
+    const wanted = Math.max(this.#filled + bytes, 2 * this.#filled);
+    const larger = this.#allocate(Math.min(wanted, CHUNK_BLOCK_BYTES));
+    if (block !== undefined) larger.set(block.subarray(0, this.#filled));
+    this.#block = larger;
+    return larger;
+  }
+
   #cut(block: Uint8Array, last: boolean): ChunkBatch {
     const lengths = cutChunks(block.subarray(0, this.#filled), this.#sizes, last);
     const end = lengths.reduce((sum, length) => sum + length, 0);
     const rest = this.#filled - end;
     if (rest > 0) {
-      this.#block = this.#allocate();
+      this.#block = this.#allocate(CHUNK_BLOCK_BYTES);
       this.#block.set(block.subarray(end, this.#filled));
     } else {
       this.#block = undefined;

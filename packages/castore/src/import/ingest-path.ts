@@ -2,6 +2,7 @@ import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
 import type { Node } from "../nodes/node.js";
+import { CallSignal } from "./call-signal.js";
 import type { IngestOptions, IngestProgress, IngestResult, IngestServices } from "./ingest.js";
 import { type RawPath, toRawPath } from "./raw-path.js";
 import { type LentBatch, readInThread } from "./read-in-thread.js";
@@ -38,11 +39,17 @@ export async function ingestPath(
   options: IngestOptions = {},
 ): Promise<IngestResult> {
   const root = toRawPath(path);
-  const unchanged = await lookUp(services, root, options);
-  if (unchanged !== undefined) return unchanged;
-  const ingestion = new Ingestion(services, root, options);
-  const node = await ingestion.run();
-  return { node, observed: true, progress: ingestion.progress };
+  const call = new CallSignal(options.signal);
+  try {
+    const callOptions = { ...options, signal: call.signal };
+    const unchanged = await lookUp(services, root, callOptions);
+    if (unchanged !== undefined) return unchanged;
+    const ingestion = new Ingestion(services, root, callOptions);
+    const node = await ingestion.run();
+    return { node, observed: true, progress: ingestion.progress };
+  } finally {
+    call.end();
+  }
 }
 
 async function lookUp(

@@ -14,7 +14,7 @@ export class BlockPool {
   }
 
   /** A block with whatever it last held; one of its own size when the usual is less than `minBytes`. */
-  take(minBytes = 0): Uint8Array {
+  take(minBytes = 0): Uint8Array<SharedArrayBuffer> {
     if (minBytes > this.#blockBytes) return new Uint8Array(new SharedArrayBuffer(minBytes));
     return new Uint8Array(this.#idle.pop() ?? new SharedArrayBuffer(this.#blockBytes));
   }

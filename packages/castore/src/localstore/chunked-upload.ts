@@ -7,8 +7,11 @@ import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
 import { Turns } from "./turns.js";
 
-/** Runs of chunks of one blob that may wait for the threads that encode and write. */
+/** Runs of chunks (1 MiB each, usually) of one blob that may wait for the threads that encode and write. */
 const MAX_RUNS_IN_FLIGHT = 8;
+
+/** The same for all blobs together. Each may have one, however many there are. */
+const MAX_RUNS_OF_ALL = 64;
 
 /**
  * One blob on its way into the store, cut by somebody else. Every byte is hashed once for the blob, and
@@ -31,6 +34,7 @@ export class ChunkedUpload {
     this.#core = core;
     this.#blobs = blobs;
     this.#options = options;
+    core.uploadsInChunks++;
   }
 
   /** Takes the next chunks, bytes as a copy; waits while too much is in flight. */
@@ -48,7 +52,7 @@ export class ChunkedUpload {
       this.#named.push(chunk);
     }
     this.#store(contents);
-    await this.#onTheirWay[this.#onTheirWay.length - MAX_RUNS_IN_FLIGHT];
+    await this.#onTheirWay[this.#onTheirWay.length - this.#runsAllowed()];
   }
 
   /** Ends the blob, which must be `digest`: when the promise fulfils, all of it is durable. */
@@ -67,8 +71,15 @@ export class ChunkedUpload {
     }
   }
 
+  /** Frees what the upload holds. To be called once, at its end. */
   dispose(): void {
+    this.#core.uploadsInChunks--;
     this.#hash.dispose();
+  }
+
+  #runsAllowed(): number {
+    const share = Math.floor(MAX_RUNS_OF_ALL / this.#core.uploadsInChunks);
+    return Math.max(1, Math.min(MAX_RUNS_IN_FLIGHT, share));
   }
 
   #store(contents: readonly Uint8Array[]): void {

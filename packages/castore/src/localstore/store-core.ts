@@ -135,9 +135,10 @@ export class StoreCore {
     payloads: readonly Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<B3Digest[]> {
-    const batch = inSharedMemory(payloads);
+    const { release, ...batch } = inSharedMemory(payloads, this.blocks);
     const { writer, encoders } = await this.#forWriting(signal);
     const encoded = await encoders.encode({ kind, ...batch });
+    release();
     this.counters.known.records += encoded.known.records;
     this.counters.known.rawBytes += encoded.known.rawBytes;
     try {
@@ -282,19 +283,30 @@ export class StoreCore {
   }
 }
 
+/** Copies from this length on go into a block that is used again. */
+const MIN_POOLED_BYTES = CHUNK_BLOCK_BYTES / 8;
+
+/** Payloads in shared memory. */
+interface SharedPayloads {
+  readonly memory: SharedArrayBuffer;
+  readonly offsets: number[];
+  readonly lengths: number[];
+  /** To be called when nobody looks at them any more; a copy that fails is left to the garbage collector. */
+  release(): void;
+}
+
 /** Where the payloads are in shared memory: where they lie, or a copy. */
-function inSharedMemory(payloads: readonly Uint8Array[]): {
-  memory: SharedArrayBuffer;
-  offsets: number[];
-  lengths: number[];
-} {
+function inSharedMemory(payloads: readonly Uint8Array[], blocks: BlockPool): SharedPayloads {
   const lengths = payloads.map((payload) => payload.byteLength);
   const first = payloads[0]?.buffer;
   if (first instanceof SharedArrayBuffer && payloads.every((payload) => payload.buffer === first)) {
-    return { memory: first, offsets: payloads.map((payload) => payload.byteOffset), lengths };
+    const offsets = payloads.map((payload) => payload.byteOffset);
+    return { memory: first, offsets, lengths, release: () => {} };
   }
   const bytes = lengths.reduce((sum, length) => sum + length, 0);
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes));
+  const isPooled = bytes >= MIN_POOLED_BYTES && bytes <= CHUNK_BLOCK_BYTES;
+  const memory = isPooled ? blocks.take().buffer : new SharedArrayBuffer(bytes);
+  const copy = new Uint8Array(memory);
   let end = 0;
   const offsets = payloads.map((payload) => {
     const start = end;
@@ -302,7 +314,7 @@ function inSharedMemory(payloads: readonly Uint8Array[]): {
     end += payload.byteLength;
     return start;
   });
-  return { memory: copy.buffer, offsets, lengths };
+  return { memory, offsets, lengths, release: () => blocks.give(copy) };
 }
 
 function packSizes({ packs }: StoreLayout): [number, number][] {
