@@ -1,5 +1,6 @@
 /** `pnpm bench`: see {@link USAGE}, or README.md. */
 import { resolve } from "node:path";
+import { runDaemonImport } from "./daemon-import/run-daemon-import.js";
 import { runGrpc } from "./grpc/run-grpc.js";
 import { runOperations } from "./operations/run-operations.js";
 import { type BenchOptions, BenchUsageError, parseOptions, USAGE } from "./options.js";
@@ -50,6 +51,8 @@ function measureNow(options: BenchOptions): Promise<BenchRun> {
       return runProfile(options, host);
     case "grpc":
       return runGrpc(options, host);
+    case "daemon-import":
+      return runDaemonImport(options, host);
   }
 }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** What is measured. */
-type Mode = "operations" | "primitives" | "profile" | "grpc";
+type Mode = "operations" | "primitives" | "profile" | "grpc" | "daemon-import";
 
 /** Where sources and stores of a run are: in memory, or on a disk. */
 export type Where = "tmpfs" | "disk";
@@ -29,12 +29,13 @@ export class BenchUsageError extends Error {
   override readonly name: string = "BenchUsageError";
 }
 
-export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc] [OPTION...]
+export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import] [OPTION...]
 
   operations   whole operations: tvix, nix-store and restic side by side (the default)
   primitives   hashing, chunking, encoding, NAR, packs, look-ups
   profile      where the time of an import goes, by thread and function
   grpc         calls of our server and client next to @grpc/grpc-js
+  daemon-import  T1 through a daemon next to the store itself
 
   --runs N            how often each command runs (3)
   --where tmpfs|disk  where sources and stores are (tmpfs)
@@ -92,7 +93,7 @@ function parseWords(words: readonly string[]) {
 }
 
 function isMode(word: string): word is Mode {
-  return ["operations", "primitives", "profile", "grpc"].includes(word);
+  return ["operations", "primitives", "profile", "grpc", "daemon-import"].includes(word);
 }
 
 function repeatable(
@@ -100,7 +101,8 @@ function repeatable(
   options: Pick<BenchOptions, "where" | "runs" | "trees" | "scratch">,
 ): string {
   const words = ["pnpm", "bench", mode];
-  if (mode === "operations" || mode === "grpc") words.push("--runs", String(options.runs));
+  if (["operations", "grpc", "daemon-import"].includes(mode))
+    words.push("--runs", String(options.runs));
   if (mode !== "primitives" || options.where === "disk") words.push("--where", options.where);
   if (mode !== "primitives" && mode !== "grpc" && options.trees !== undefined)
     words.push("--trees", "DIR");

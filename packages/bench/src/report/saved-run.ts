@@ -1,10 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { DaemonImportRun } from "../daemon-import/run-daemon-import.js";
 import type { GrpcRun } from "../grpc/grpc-run.js";
 import type { OperationsRun } from "../operations/operations-run.js";
 import { PERFORMANCE_DOCUMENT, RESULTS } from "../paths.js";
 import type { PrimitivesRun } from "../primitives/run-primitives.js";
 import type { ProfileRun } from "../profile/run-profile.js";
+import { daemonImportReport } from "./daemon-import-report.js";
 import { replaceBlock } from "./document-block.js";
 import { grpcReport } from "./grpc-report.js";
 import { operationsReport } from "./operations-report.js";
@@ -12,7 +14,7 @@ import { primitivesReport } from "./primitives-report.js";
 import { profileReport } from "./profile-report.js";
 
 /** A run of any kind. */
-export type BenchRun = OperationsRun | PrimitivesRun | ProfileRun | GrpcRun;
+export type BenchRun = OperationsRun | PrimitivesRun | ProfileRun | GrpcRun | DaemonImportRun;
 
 /** Where the run's tables stand in the document. */
 function blockName(run: BenchRun): string {
@@ -30,6 +32,8 @@ export function report(run: BenchRun): string {
       return profileReport(run);
     case "grpc":
       return grpcReport(run);
+    case "daemon-import":
+      return daemonImportReport(run);
   }
 }
 
@@ -45,7 +49,7 @@ export function saveRun(run: BenchRun): string {
 /** @throws Error when the file does not hold a run */
 export function loadRun(file: string): BenchRun {
   const run = JSON.parse(readFileSync(file, "utf8")) as BenchRun;
-  if (!["operations", "primitives", "profile", "grpc"].includes(run.kind)) {
+  if (!["operations", "primitives", "profile", "grpc", "daemon-import"].includes(run.kind)) {
     throw new Error(`Cannot report ${file}: it is not a saved run`);
   }
   return run;
