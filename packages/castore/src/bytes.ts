@@ -79,6 +79,11 @@ const LATIN1_PART = 4096;
 
 /** One character a byte: a string that can key a `Map` and that sorts like the bytes. */
 export function toLatin1(bytes: Uint8Array): string {
+  // Without a view: for a short array that would cost more than the text.
+  if (bytes.byteLength <= LATIN1_PART) {
+    const whole: ArrayLike<number> = bytes;
+    return String.fromCharCode.apply(null, whole as number[]);
+  }
   let text = "";
   for (let i = 0; i < bytes.byteLength; i += LATIN1_PART) {
     const part: ArrayLike<number> = bytes.subarray(i, i + LATIN1_PART);

@@ -5,6 +5,7 @@
  * of five bits down. n bytes make ceil(8n/5) characters; the spare bits at the top are zero. The
  * alphabet lacks e, o, u and t. This is a kernel: short names, indices known to be in range.
  */
+import { toLatin1 } from "@tvix/castore";
 import { StoreError } from "./errors.js";
 
 /** The characters by value; the order is that of ASCII, so texts of one length sort like numbers. */
@@ -49,15 +50,17 @@ export function nixBase32Length(byteLength: number): number {
 
 /** Writes `bytes` as nixbase32. */
 export function encodeNixBase32(bytes: Uint8Array): string {
-  let text = "";
-  for (let n = nixBase32Length(bytes.byteLength) - 1; n >= 0; n--) {
+  const length = nixBase32Length(bytes.byteLength);
+  // Codes make a flat text; characters joined one by one would be a chain of as many strings.
+  const codes = new Uint8Array(length);
+  for (let n = 0; n < length; n++) {
     const bit = n * 5;
     const i = bit >>> 3;
     const shift = bit & 7;
     const pair = (bytes[i] as number) | ((bytes[i + 1] ?? 0) << 8);
-    text += NIXBASE32_ALPHABET[(pair >>> shift) & 0x1f];
+    codes[length - 1 - n] = NIXBASE32_ALPHABET.charCodeAt((pair >>> shift) & 0x1f);
   }
-  return text;
+  return toLatin1(codes);
 }
 
 /**
@@ -68,17 +71,20 @@ export function encodeNixBase32(bytes: Uint8Array): string {
 export function decodeNixBase32(text: string): Uint8Array {
   const byteLength = Math.floor((text.length * 5) / 8);
   if (nixBase32Length(byteLength) !== text.length) throw new InvalidNixBase32Error("length", text);
-  // The spare bits end up in the byte after the last one; a character may write one more behind it.
-  const bytes = new Uint8Array(byteLength + 2);
+  // Of its exact length: a view of something longer costs a buffer outside the heap.
+  const bytes = new Uint8Array(byteLength);
+  let spare = 0;
   for (let position = 0; position < text.length; position++) {
     const value = VALUES[text.charCodeAt(position)] ?? NOT_A_DIGIT;
     if (value === NOT_A_DIGIT) throw new InvalidNixBase32Error("character", text, position);
     const bit = (text.length - 1 - position) * 5;
     const i = bit >>> 3;
     const pair = value << (bit & 7);
-    bytes[i] = (bytes[i] as number) | (pair & 0xff);
-    bytes[i + 1] = (bytes[i + 1] as number) | (pair >>> 8);
+    if (i < byteLength) bytes[i] = (bytes[i] as number) | (pair & 0xff);
+    else spare |= pair;
+    if (i + 1 < byteLength) bytes[i + 1] = (bytes[i + 1] as number) | (pair >>> 8);
+    else spare |= pair >>> 8;
   }
-  if (bytes[byteLength] !== 0) throw new InvalidNixBase32Error("padding", text, 0);
-  return bytes.subarray(0, byteLength);
+  if (spare !== 0) throw new InvalidNixBase32Error("padding", text, 0);
+  return bytes;
 }

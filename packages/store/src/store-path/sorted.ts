@@ -2,7 +2,9 @@ import type { StorePath } from "./store-path.js";
 
 /** The paths in the order in which Nix keeps sets of them, that of their texts, each once. */
 export function sortedStorePaths(paths: readonly StorePath[]): readonly StorePath[] {
-  const byBaseName = new Map(paths.map((path) => [path.baseName, path]));
+  const names = paths.map(({ baseName }) => baseName);
   // The texts are ASCII, for which the order of code units is that of bytes.
-  return [...byBaseName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+  if (names.every((name, i) => i === 0 || (names[i - 1] as string) < name)) return paths;
+  const byName = new Map(names.map((name, i) => [name, paths[i] as StorePath]));
+  return [...byName.keys()].sort().map((name) => byName.get(name) as StorePath);
 }
