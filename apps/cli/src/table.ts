@@ -45,6 +45,16 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/nar-dump.js")).narDumpCommand,
   },
   {
+    name: "key generate",
+    summary: "Make a key that signs store paths",
+    load: async () => (await import("./commands/key-generate.js")).keyGenerateCommand,
+  },
+  {
+    name: "key public",
+    summary: "Print the public key of a secret key",
+    load: async () => (await import("./commands/key-public.js")).keyPublicCommand,
+  },
+  {
     name: "check",
     summary: "Verify every byte and every reference in the store",
     load: async () => (await import("./commands/check.js")).checkCommand,
