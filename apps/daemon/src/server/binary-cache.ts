@@ -14,7 +14,7 @@ export function createBinaryCache(
   const { blobs, directories } = local;
   const trusted = settings["cache.trusted-keys"].map((text) => VerifyingKey.parse(text));
   return new BinaryCache(
-    { blobs, directories, ...parts },
+    { blobs, directories, ...parts, values: local },
     {
       signingKeys,
       trustedKeys: trusted.length > 0 ? TrustedKeys.of(trusted) : undefined,

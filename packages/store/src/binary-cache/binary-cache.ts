@@ -2,6 +2,7 @@ import { StoreError } from "../errors.js";
 import { NarLayouts } from "../nar/nar-layouts.js";
 import type { BinaryCacheOptions, BinaryCacheServices, CacheParts } from "./cache-parts.js";
 import { type CacheRequest, type CacheResponse, textResponse } from "./exchange.js";
+import { MemoryNamedSpaces } from "./named-spaces.js";
 import { NarinfoSigner } from "./narinfo-signer.js";
 import { CacheRefusal } from "./refusal.js";
 import type { Route } from "./route.js";
@@ -9,6 +10,10 @@ import { ROUTES } from "./routes.js";
 
 /** One before the public cache of Nix, which has 40; that of tvix is the same. */
 const DEFAULT_PRIORITY = 39;
+
+/** Names in these are those of derivations, and ids of realisations. */
+const BUILD_LOG_SPACE = "build-log";
+const REALISATION_SPACE = "realisation";
 
 const DEFAULT_MAX_NAR_SIZE: bigint = 1n << 40n;
 
@@ -21,6 +26,7 @@ export class BinaryCache {
 
   constructor(services: BinaryCacheServices, options: BinaryCacheOptions = {}) {
     const { blobs, directories, pathInfos, narRoots, calculateNar } = services;
+    const { values = new MemoryNamedSpaces() } = services;
     const { signingKeys = [] } = options;
     this.#parts = {
       blobs,
@@ -28,6 +34,8 @@ export class BinaryCache {
       pathInfos,
       narRoots,
       calculateNar,
+      buildLogs: values.named(BUILD_LOG_SPACE),
+      realisations: values.named(REALISATION_SPACE),
       layouts: services.layouts ?? new NarLayouts(services),
       signer: new NarinfoSigner(signingKeys),
       options: {

@@ -1,3 +1,4 @@
+import type { NamedValues } from "@tvix/castore/local";
 import type { NarLayouts } from "../nar/nar-layouts.js";
 import type { CastoreServices } from "../nar/renderer.js";
 import type { NarCalculationService } from "../nar-calculation.js";
@@ -5,6 +6,7 @@ import type { NarRoots } from "../nar-roots/nar-roots.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
 import type { SigningKey } from "../signature/signing-key.js";
 import type { TrustedKeys } from "../signature/trusted-keys.js";
+import type { NamedSpaces } from "./named-spaces.js";
 import type { NarinfoSigner } from "./narinfo-signer.js";
 
 /** What a binary cache serves, and where uploads go. */
@@ -14,6 +16,8 @@ export interface BinaryCacheServices extends CastoreServices {
   readonly calculateNar: NarCalculationService;
   /** Shared with whoever else reads NARs in part; a cache makes its own by default. */
   readonly layouts?: NarLayouts;
+  /** Where it is noted which blob is the log of which build, and realisations; in memory by default. */
+  readonly values?: NamedSpaces;
 }
 
 /** How a binary cache behaves. */
@@ -40,7 +44,11 @@ export interface BinaryCacheOptions {
  *
  * @internal
  */
-export interface CacheParts extends Required<BinaryCacheServices> {
+export interface CacheParts extends Required<Omit<BinaryCacheServices, "values">> {
+  /** By base name of the derivation. */
+  readonly buildLogs: NamedValues;
+  /** By id. */
+  readonly realisations: NamedValues;
   readonly options: Required<Omit<BinaryCacheOptions, "signingKeys">>;
   readonly signer: NarinfoSigner;
 }

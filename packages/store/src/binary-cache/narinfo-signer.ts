@@ -18,12 +18,21 @@ export class NarinfoSigner {
 
   /** A signature by each key whose name no signature of `pathInfo` has. */
   sign(pathInfo: PathInfo): readonly Signature[] {
-    const names = new Set(pathInfo.signatures.map(({ keyName }) => keyName));
-    if (this.#keys.every(({ keyName }) => names.has(keyName))) return [];
-    return this.#signText(fingerprint(pathInfo)).filter(({ keyName }) => !names.has(keyName));
+    return this.#signMissing(() => fingerprint(pathInfo), pathInfo.signatures);
   }
 
-  #signText(text: string): readonly Signature[] {
+  /** {@link sign} for another text than that of a path info, which has `present` already. */
+  signText(text: string, present: readonly Signature[]): readonly Signature[] {
+    return this.#signMissing(() => text, present);
+  }
+
+  #signMissing(text: () => string, present: readonly Signature[]): readonly Signature[] {
+    const names = new Set(present.map(({ keyName }) => keyName));
+    if (this.#keys.every(({ keyName }) => names.has(keyName))) return [];
+    return this.#signatures(text()).filter(({ keyName }) => !names.has(keyName));
+  }
+
+  #signatures(text: string): readonly Signature[] {
     const known = this.#remembered.get(text);
     if (known !== undefined) return known;
     const signatures = this.#keys.map((key) => key.signText(text));
