@@ -1,0 +1,293 @@
+import { concatBytes } from "@tvix/castore";
+import { Attempts, parseRetryAfter, type RetryPolicy, withRetries } from "./attempts.js";
+import { type CacheAddress, showUrl } from "./cache-address.js";
+import { type Clock, SYSTEM_CLOCK } from "./clock.js";
+import { decodeContent } from "./content-decoding.js";
+import { NodeTransport } from "./node-transport.js";
+import { Semaphore } from "./semaphore.js";
+import type { HttpRequest, HttpResponse, HttpTransport } from "./transport.js";
+import { UpstreamError } from "./upstream-error.js";
+
+/** How patient a client is; all in milliseconds. */
+export interface CacheTimeouts {
+  /** Until a connection is there; 10,000 by default. */
+  readonly connect?: number;
+  /** From there until an answer begins; 30,000 by default. */
+  readonly headers?: number;
+  /** Between two pieces of a body, while somebody waits for the next; 30,000 by default. */
+  readonly stall?: number;
+}
+
+export interface CacheClientOptions {
+  readonly timeouts?: CacheTimeouts;
+  readonly retries?: RetryPolicy;
+  /** Requests at a time; 16 by default. */
+  readonly concurrency?: number;
+  /** Redirects of one request; 10 by default. */
+  readonly maxRedirects?: number;
+  /** Sent with every request to the cache itself, and to no other server. None by default. */
+  readonly authorization?: string | undefined;
+  /** Node's HTTP by default. */
+  readonly transport?: HttpTransport;
+  readonly clock?: Clock;
+}
+
+/** What was sent and received, over all requests. */
+export interface CacheTraffic {
+  requests: number;
+  /** Of bodies, as they came over the network. */
+  bytesReceived: number;
+  bytesSent: number;
+}
+
+/** What a request has to say. */
+export type Exchange = Omit<HttpRequest, "url" | "signal"> & { readonly url: URL };
+
+/** Statuses by which a cache says that it does not have something. S3 says 403 to who may not list. */
+const ABSENT: ReadonlySet<number> = new Set([404, 410, 403]);
+
+/** Failures of a server that do not pass by themselves. */
+const PERMANENT_5XX: ReadonlySet<number> = new Set([501, 505, 511]);
+
+const USER_AGENT = "tvix";
+
+/** Talks to one binary cache: time limits, redirects, credentials and what a status means. */
+export class CacheClient {
+  readonly url: URL;
+  readonly traffic: CacheTraffic = { requests: 0, bytesReceived: 0, bytesSent: 0 };
+  readonly clock: Clock;
+  readonly #options: CacheClientOptions;
+  readonly #transport: HttpTransport;
+  readonly #places: Semaphore;
+  readonly #timeouts: Required<CacheTimeouts>;
+
+  constructor(address: CacheAddress, options: CacheClientOptions = {}) {
+    this.url = address.url;
+    this.#options = { authorization: address.authorization, ...options };
+    this.clock = options.clock ?? SYSTEM_CLOCK;
+    this.#transport = options.transport ?? new NodeTransport();
+    this.#places = new Semaphore(options.concurrency ?? 16);
+    this.#timeouts = { connect: 10_000, headers: 30_000, stall: 30_000, ...options.timeouts };
+  }
+
+  /** Lets go of idle connections. */
+  close(): void {
+    this.#transport.close();
+  }
+
+  /** A new count of failures, for a task that may take several requests. */
+  attempts(signal?: AbortSignal): Attempts {
+    return new Attempts({ clock: this.clock, ...this.#options.retries }, signal);
+  }
+
+  /** Waits until there may be one more request. @returns ends that */
+  place(signal?: AbortSignal): Promise<() => void> {
+    return this.#places.acquire(signal);
+  }
+
+  /**
+   * A short answer, whole; `undefined` when the cache does not have it. Tries again what may pass.
+   *
+   * @throws {@link UpstreamError}
+   */
+  async small(url: URL, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const attempts = this.attempts(signal);
+    return await withRetries(attempts, async () => {
+      return await this.#places.run(() => this.#smallOnce(url, maxBytes, signal), signal);
+    });
+  }
+
+  async #smallOnce(
+    url: URL,
+    maxBytes: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    const response = await this.open({ method: "GET", url, headers: {} }, signal);
+    if (response === undefined) return undefined;
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for await (const bytes of decodeContent(response, url)) {
+      length += bytes.byteLength;
+      if (length > maxBytes) {
+        const what = `${showUrl(url)} is longer than ${maxBytes} bytes`;
+        throw new UpstreamError("too-large", `Cannot read from a cache: ${what}`);
+      }
+      parts.push(bytes);
+    }
+    return concatBytes(parts);
+  }
+
+  /**
+   * Whether the cache has something. Tries again what may pass.
+   *
+   * @throws {@link UpstreamError}
+   */
+  async has(url: URL, signal?: AbortSignal): Promise<boolean> {
+    return await withRetries(this.attempts(signal), async () => {
+      const release = await this.#places.acquire(signal);
+      try {
+        const response = await this.open({ method: "HEAD", url, headers: {} }, signal);
+        response?.discard();
+        return response !== undefined;
+      } finally {
+        release();
+      }
+    });
+  }
+
+  /**
+   * Sends one request, after redirects, once: no place is taken, nothing tried again. The body of the
+   * answer has to be read or discarded.
+   *
+   * @returns an answer with a status of 2xx; `undefined` when the cache does not have it
+   * @throws {@link UpstreamError} for all other answers, and when there is none
+   */
+  async open(exchange: Exchange, signal?: AbortSignal): Promise<HttpResponse | undefined> {
+    let { url } = exchange;
+    for (let redirects = 0; ; redirects++) {
+      const response = await this.#send({ ...exchange, url }, signal);
+      const { location } = response.headers;
+      if (response.status < 300 || response.status >= 400 || location === undefined) {
+        return this.#judge(response, url);
+      }
+      response.discard();
+      if (redirects === (this.#options.maxRedirects ?? 10)) {
+        throw new UpstreamError("redirect", `${about(exchange)}: too many redirects`);
+      }
+      url = redirected(url, location, exchange);
+    }
+  }
+
+  #judge(response: HttpResponse, url: URL): HttpResponse | undefined {
+    const { status, headers } = response;
+    if (status >= 200 && status < 300) return response;
+    response.discard();
+    if (ABSENT.has(status)) return undefined;
+    const subject = `Cannot read ${showUrl(url)}`;
+    if (status === 401 || status === 407) {
+      const who = status === 401 ? "the cache" : "a proxy";
+      const message = `${subject}: ${who} asks for a user name and password (status ${status})`;
+      throw new UpstreamError("denied", message, { status });
+    }
+    const serverFails = status >= 500 && !PERMANENT_5XX.has(status);
+    throw new UpstreamError("status", `${subject}: the cache answers with status ${status}`, {
+      status,
+      transient: status === 408 || status === 429 || serverFails,
+      retryAfter: parseRetryAfter(headers["retry-after"], this.clock.now()),
+    });
+  }
+
+  /** Sends one request, once, within the time limits. */
+  async #send(exchange: Exchange, userSignal?: AbortSignal): Promise<HttpResponse> {
+    const { connect, headers, stall } = this.#timeouts;
+    const controller = new AbortController();
+    const subject = about(exchange);
+    const limit = (milliseconds: number, what: string): (() => void) =>
+      this.clock.after(milliseconds, () => {
+        const message = `${subject}: ${what} for ${milliseconds / 1000} s`;
+        controller.abort(new UpstreamError("timeout", message, { transient: true }));
+      });
+    let cancel = limit(connect, "no connection");
+    const onConnect = (): void => {
+      cancel();
+      // An upload takes as long as it takes.
+      if (exchange.body === undefined) cancel = limit(headers, "no answer");
+    };
+    const { signal } = controller;
+    const onAbort = (): void => controller.abort(userSignal?.reason);
+    userSignal?.throwIfAborted();
+    userSignal?.addEventListener("abort", onAbort, { once: true });
+    const unlink = (): void => userSignal?.removeEventListener("abort", onAbort);
+    this.traffic.requests++;
+    try {
+      const request = { ...exchange, headers: this.#headers(exchange), signal };
+      const response = await this.#transport.send(request, onConnect);
+      const discard = (reason?: Error): void => {
+        unlink();
+        response.discard(reason);
+      };
+      const body = this.#watch(response, subject, { stall, signal, unlink });
+      return { ...response, body, discard };
+    } catch (cause) {
+      unlink();
+      userSignal?.throwIfAborted();
+      if (signal.aborted) throw signal.reason;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const details = { cause, transient: !isLocalMistake(cause) };
+      throw new UpstreamError("unreachable", `${subject}: ${why}`, details);
+    } finally {
+      cancel();
+    }
+  }
+
+  #headers({ url, headers }: Exchange): Readonly<Record<string, string>> {
+    const { authorization } = this.#options;
+    const isOwn = url.origin === this.url.origin && authorization !== undefined;
+    return {
+      "user-agent": USER_AGENT,
+      accept: "*/*",
+      // What is compressed already would only be compressed again, and could not be resumed.
+      "accept-encoding": "identity",
+      ...headers,
+      ...(isOwn ? { authorization } : {}),
+    };
+  }
+
+  /** The body, which fails when nothing comes for too long. */
+  async *#watch(
+    response: HttpResponse,
+    subject: string,
+    { stall, signal, unlink }: { stall: number; signal: AbortSignal; unlink: () => void },
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const iterator = response.body[Symbol.asyncIterator]();
+    const fail = (): void => {
+      const message = `${subject}: nothing came for ${stall / 1000} s`;
+      response.discard(new UpstreamError("timeout", message, { transient: true }));
+    };
+    try {
+      for (;;) {
+        const cancel = this.clock.after(stall, fail);
+        const next = await iterator.next().finally(cancel);
+        if (next.done === true) return;
+        this.traffic.bytesReceived += next.value.byteLength;
+        yield next.value;
+      }
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      if (cause instanceof UpstreamError) throw cause;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const details = { cause, transient: true };
+      throw new UpstreamError("truncated", `${subject}: the connection broke off: ${why}`, details);
+    } finally {
+      unlink();
+      await iterator.return?.();
+    }
+  }
+}
+
+function about({ method, url }: Exchange): string {
+  return method === "PUT" ? `Cannot write ${showUrl(url)}` : `Cannot read ${showUrl(url)}`;
+}
+
+function redirected(from: URL, location: string, exchange: Exchange): URL {
+  const refuse = (why: string): UpstreamError =>
+    new UpstreamError("redirect", `${about(exchange)}: ${why}`);
+  if (!URL.canParse(location, from)) throw refuse("a redirect leads to no URL");
+  const to = new URL(location, from);
+  if (to.protocol !== "http:" && to.protocol !== "https:") {
+    throw refuse(`a redirect leads to ${to.protocol}`);
+  }
+  if (from.protocol === "https:" && to.protocol === "http:") {
+    throw refuse("a redirect leads from https to http");
+  }
+  to.username = "";
+  to.password = "";
+  to.hash = "";
+  return to;
+}
+
+/** Whether a request failed before it left this machine, and would fail again. */
+function isLocalMistake(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return code === "ENOTFOUND" || code.startsWith("ERR_") || code.includes("CERT");
+}

@@ -1,0 +1,31 @@
+/**
+ * Takes store paths from other binary caches, and copies trees between stores. Needs Node.
+ *
+ * @module
+ */
+export type { RetryPolicy } from "./attempts.js";
+export { type CacheAddress, parseCacheAddress, showUrl } from "./cache-address.js";
+export {
+  CacheClient,
+  type CacheClientOptions,
+  type CacheTimeouts,
+  type CacheTraffic,
+  type Exchange,
+} from "./cache-client.js";
+export type { NixCacheInfo } from "./cache-info.js";
+export type { Clock } from "./clock.js";
+export { type CopiedTree, type CopyTreeOptions, copyTree } from "./copy-tree.js";
+export {
+  type NixCacheOptions,
+  NixCachePathInfoService,
+  type NixCacheTarget,
+  type TakenPath,
+} from "./nix-cache-path-info-service.js";
+export { Semaphore } from "./semaphore.js";
+export { type SignaturePolicy, signatureProblem } from "./signature-policy.js";
+export type { HttpRequest, HttpResponse, HttpTransport } from "./transport.js";
+export {
+  UpstreamError,
+  type UpstreamErrorDetails,
+  type UpstreamErrorReason,
+} from "./upstream-error.js";

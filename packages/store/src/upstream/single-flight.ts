@@ -1,0 +1,59 @@
+/** Work under way, for all who asked for it meanwhile. */
+interface Flight<T> {
+  readonly result: Promise<T>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+/** Does the same work only once at a time. It is given up when nobody waits for it any more. */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  /** The result of `work`, or of the work that is under way for `key`. */
+  async run(
+    key: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const flight = this.#find(key) ?? this.#start(key, work);
+    flight.waiting++;
+    try {
+      return await orAbort(flight.result, signal);
+    } finally {
+      flight.waiting--;
+      if (flight.waiting === 0) flight.controller.abort();
+    }
+  }
+
+  /** One that is given up has not always ended by now. */
+  #find(key: string): Flight<T> | undefined {
+    const flight = this.#flights.get(key);
+    return flight?.controller.signal.aborted === true ? undefined : flight;
+  }
+
+  #start(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+    const controller = new AbortController();
+    const flight = { result: work(controller.signal), controller, waiting: 0 };
+    this.#flights.set(key, flight);
+    const land = (): void => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    flight.result.then(land, land);
+    return flight;
+  }
+}
+
+async function orAbort<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await result;
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+  });
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([result, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
