@@ -43,8 +43,13 @@ async function checkFile(
   options: CallOptions,
 ): Promise<void> {
   const fileSha256 = fileIn(url);
-  const inFile = fileSha256 && (await parts.narRoots.getFile(fileSha256, options));
-  if (inFile === undefined || equalBytes(inFile, narSha256)) return;
+  if (fileSha256 === undefined || equalBytes(fileSha256, narSha256)) return;
+  const inFile = await parts.narRoots.getFile(fileSha256, options);
+  const isOther =
+    inFile === undefined
+      ? (await parts.narRoots.get(fileSha256, options)) !== undefined
+      : !equalBytes(inFile, narSha256);
+  if (!isOther) return;
   throw new CacheRefusal(400, `the NAR in ${url} has another hash than the narinfo says`);
 }
 
