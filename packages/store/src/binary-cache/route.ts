@@ -10,7 +10,8 @@ export type RouteHandler = (
 
 /**
  * What is at some of the paths of a cache. A pattern matches the whole raw path and lets nothing through that
- * the handler would have to look at again: no percent signs, no steps such as `..`.
+ * the handler would have to look at again: no percent signs, no steps such as `..`. What is served to browsers
+ * is the exception.
  *
  * Handlers of GET serve HEAD too: the body of their response is not sent then.
  */

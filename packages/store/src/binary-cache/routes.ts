@@ -6,6 +6,7 @@ import { NAR_FILE_ROUTE } from "./nar-file.js";
 import { NARINFO_ROUTE } from "./narinfo-route.js";
 import { REALISATION_ROUTE } from "./realisation-route.js";
 import type { Route } from "./route.js";
+import { SERVE_ROUTE } from "./serve/serve-route.js";
 
 /** Everything that a cache serves. No two patterns match the same path. */
 export const ROUTES: readonly Route[] = [
@@ -16,6 +17,7 @@ export const ROUTES: readonly Route[] = [
   CACHE_INFO_ROUTE,
   BUILD_LOG_ROUTE,
   REALISATION_ROUTE,
+  SERVE_ROUTE,
 ];
 
 /** The name of the route of a raw path, see {@link Route.name}; `undefined` for a path that no cache has. */
