@@ -55,6 +55,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/key-public.js")).keyPublicCommand,
   },
   {
+    name: "copy",
+    summary: "Copy store paths and all they need from or to a cache or store",
+    load: async () => (await import("./commands/copy.js")).copyCommand,
+  },
+  {
     name: "check",
     summary: "Verify every byte and every reference in the store",
     load: async () => (await import("./commands/check.js")).checkCommand,

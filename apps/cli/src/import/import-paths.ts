@@ -6,8 +6,7 @@ import { CliError, EXIT, exitAfterSignal } from "../exit.js";
 import { InterruptedError, orInterrupt } from "../interrupt.js";
 import { BrokenPipeError } from "../io/output.js";
 import { Progress } from "../io/progress.js";
-import { describeHolder } from "../store/holder.js";
-import { withStore } from "../store/open.js";
+import { withStore, writing } from "../store/open.js";
 import { storePlace } from "../store/place.js";
 import {
   countsSince,
@@ -47,12 +46,10 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
   return EXIT.ok;
 }
 
-function writeOptions({ options }: Invocation, { stderr }: Host): LocalStoreOptions {
+function writeOptions(invocation: Invocation, host: Host): LocalStoreOptions {
   return {
-    compression: !options.has("no-compression"),
-    onWait: (holder) => {
-      if (!options.has("quiet")) stderr.line(`tvix: waiting for ${describeHolder(holder)}`);
-    },
+    compression: !invocation.options.has("no-compression"),
+    ...writing(invocation, host),
   };
 }
 

@@ -3,6 +3,7 @@ import type { LocalStoreOptions } from "@tvix/castore/local";
 import type { Host, Invocation } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
 import { openEmbedded } from "./embedded.js";
+import { describeHolder } from "./holder.js";
 import type { OpenStore } from "./open-store.js";
 import { daemonSocket, type StorePlace, storePlace } from "./place.js";
 
@@ -19,7 +20,18 @@ export async function withStore<T>(
   work: (store: OpenStore) => Promise<T>,
   options: LocalStoreOptions = { readOnly: true, recover: true },
 ): Promise<T> {
-  const store = await open(invocation, host, options);
+  return await withStoreAt(storePlace(invocation.options, host), invocation, host, work, options);
+}
+
+/** {@link withStore} for another store than the one of the command line. */
+export async function withStoreAt<T>(
+  place: StorePlace,
+  invocation: Invocation,
+  host: Host,
+  work: (store: OpenStore) => Promise<T>,
+  options: LocalStoreOptions,
+): Promise<T> {
+  const store = await open(place, invocation, host, options);
   try {
     return await work(store);
   } finally {
@@ -27,12 +39,21 @@ export async function withStore<T>(
   }
 }
 
+/** Options for a command that writes: who waits for another process says so. */
+export function writing({ options }: Invocation, { stderr }: Host): LocalStoreOptions {
+  return {
+    onWait: (holder) => {
+      if (!options.has("quiet")) stderr.line(`tvix: waiting for ${describeHolder(holder)}`);
+    },
+  };
+}
+
 async function open(
+  place: StorePlace,
   invocation: Invocation,
   host: Host,
   options: LocalStoreOptions,
 ): Promise<OpenStore> {
-  const place = storePlace(invocation.options, host);
   const remote = await openThroughDaemon(place, invocation, host);
   if (remote !== undefined) return remote;
   if (place.kind === "daemon") throw new TypeError("A daemon's address has no directory");

@@ -25,15 +25,25 @@ export function storePlace(options: Options, sources: DataDirSources): StorePlac
   if (store !== undefined && dataDir !== undefined) {
     throw new UsageError("options --store and --data-dir both name a store: give one of them");
   }
-  if (store !== undefined) return parsePlace(store, "option --store", sources);
+  if (store !== undefined) return parseStoreAddress(store, "option --store", sources);
   const setting = sources.env["TVIX_STORE"];
   if (dataDir === undefined && setting !== undefined) {
-    return parsePlace(setting, "TVIX_STORE", sources);
+    return parseStoreAddress(setting, "TVIX_STORE", sources);
   }
   return { kind: "directory", directory: dataDirectory(dataDir, sources), alone: false };
 }
 
-function parsePlace(text: string, origin: string, sources: DataDirSources): StorePlace {
+/**
+ * Reads `grpc+http(s)://…`, `grpc+unix:///…` or `local:///…`.
+ *
+ * @param origin - where the text stands, for messages
+ * @throws {@link UsageError}
+ */
+export function parseStoreAddress(
+  text: string,
+  origin: string,
+  sources: DataDirSources,
+): StorePlace {
   if (/^grpc\+(?:http|https|unix):/.test(text)) return { kind: "daemon", address: text };
   if (!text.startsWith(LOCAL)) {
     throw new UsageError(

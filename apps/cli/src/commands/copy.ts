@@ -1,0 +1,46 @@
+import type { Command, Host, Invocation } from "../command.js";
+
+/** `tvix copy --from ADDR|--to ADDR PATH...` */
+export const copyCommand: Command = {
+  description: [
+    "Copies store paths, with everything that they refer to, from another place into the store, or from the store to another place. Paths that are there already are skipped, so that the same command goes on where it was interrupted.",
+    [
+      "ADDR is one of",
+      "  http://HOST/..., https://HOST/...   a binary cache of Nix",
+      "  grpc+http://HOST:PORT, grpc+unix:///PATH, local:///DIR",
+      "                                      a store of tvix",
+    ].join("\n"),
+    "A path is published after what it refers to, and only when everything about it was verified: its NAR hash and size, its content address where it has one, and what a cache states of its files. From a cache or store of tvix only what is missing is fetched, file by file.",
+    "What comes from elsewhere has to be signed by a trusted key, unless its path follows from its content: keys are given by --trusted-public-keys, $TVIX_TRUSTED_PUBLIC_KEYS or ?trusted-public-keys= in ADDR.",
+    "With --json each path is one JSON object on a line: path, copied, narSize and bytesMoved.",
+  ],
+  arguments: { usage: "PATH...", min: 1, max: Number.POSITIVE_INFINITY },
+  options: {
+    from: { value: "ADDR", summary: "Copy from this cache or store" },
+    to: { value: "ADDR", summary: "Copy to this cache or store" },
+    "trusted-public-keys": {
+      value: "KEYS",
+      repeats: true,
+      summary: "Believe what these keys have signed: NAME:BASE64, with spaces between them",
+    },
+    "no-check-sigs": { summary: "Believe whoever answers" },
+    jobs: { short: "j", value: "N", summary: "Copy N paths at a time; 8 by default" },
+    json: { summary: "Print a JSON object for each path" },
+  },
+  examples: [
+    {
+      line: 'tvix copy --from https://cache.example.org --trusted-public-keys "$KEY" /nix/store/HASH-hello',
+      meaning: "Takes a path and all that it needs from a binary cache",
+    },
+    {
+      line: "tvix copy --to grpc+http://build.example.org:8000 /nix/store/HASH-hello",
+      meaning: "Sends what another store lacks of them",
+    },
+  ],
+  run,
+};
+
+async function run(invocation: Invocation, host: Host): Promise<number> {
+  const { copy } = await import("../copy/copy.js");
+  return await copy(invocation, host);
+}

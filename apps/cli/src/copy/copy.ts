@@ -1,0 +1,90 @@
+import { setMaxListeners } from "node:events";
+import type { Host, Invocation } from "../command.js";
+import { EXIT, UsageError } from "../exit.js";
+import { formatBytes, formatCount, plural } from "../format/quantities.js";
+import { Progress } from "../io/progress.js";
+import { type CopiedPath, copyClosure } from "./copy-closure.js";
+import { parseEnds } from "./ends.js";
+import { planClosure } from "./plan.js";
+import { withTransfer } from "./with-transfer.js";
+
+/** Does what `tvix copy` promises. */
+export async function copy(invocation: Invocation, host: Host): Promise<number> {
+  const { options } = invocation;
+  const ends = await parseEnds(invocation, host);
+  const jobs = parseJobs(options.value("jobs"));
+  // A derived one, at which any number of requests may listen.
+  const signal = AbortSignal.any([host.signal]);
+  setMaxListeners(0, signal);
+  await withTransfer(ends, { invocation, host, jobs }, async (transfer, wanted) => {
+    using line = new Progress(host.stderr, { hidden: options.has("quiet") });
+    const paths = await planClosure(wanted, transfer, {
+      signal,
+      onFound: (count) => line.update(() => `found ${plural(count, "path")}`),
+    });
+    const totals = new Totals(paths.length);
+    await copyClosure(paths, transfer, {
+      jobs,
+      signal,
+      onPath: async (copied) => {
+        totals.add(copied);
+        line.update(() => totals.progress());
+        if (options.has("json")) await host.stdout.json(jsonOf(copied));
+      },
+    });
+    await host.stdout.flush();
+    host.stderr.status("");
+    if (!options.has("quiet")) host.stderr.line(totals.summary());
+  });
+  return EXIT.ok;
+}
+
+/** Paths that are copied at a time, where nothing else is said. */
+const DEFAULT_JOBS = 8;
+
+function parseJobs(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_JOBS;
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  throw new UsageError(`option --jobs needs a number from 1 to 999, but it is "${text}"`);
+}
+
+function jsonOf({ facts, bytesMoved }: CopiedPath): Record<string, unknown> {
+  const { storePath, narSize, isPresent } = facts;
+  return { path: storePath.toString(), copied: !isPresent, narSize, bytesMoved };
+}
+
+/** What a copy came to so far. */
+class Totals {
+  readonly #paths: number;
+  #copied = 0;
+  #present = 0;
+  #bytesMoved = 0;
+  #narBytes = 0n;
+
+  /** @param paths - how many there are in all */
+  constructor(paths: number) {
+    this.#paths = paths;
+  }
+
+  add({ facts, bytesMoved }: CopiedPath): void {
+    if (facts.isPresent) this.#present++;
+    else this.#copied++;
+    this.#bytesMoved += bytesMoved;
+    this.#narBytes += facts.narSize;
+  }
+
+  progress(): string {
+    const done = this.#copied + this.#present;
+    return `${formatCount(done)} of ${plural(this.#paths, "path")}, ${formatBytes(this.#bytesMoved)} moved`;
+  }
+
+  summary(): string {
+    const saved = this.#narBytes - BigInt(this.#bytesMoved);
+    const parts = [
+      `copied ${plural(this.#copied, "path")}`,
+      `${formatBytes(this.#bytesMoved)} moved`,
+      `${formatBytes(saved > 0n ? saved : 0n)} saved`,
+    ];
+    return `${parts.join(", ")}; ${formatCount(this.#present)} there already`;
+  }
+}

@@ -1,0 +1,86 @@
+import { TrustedKeys } from "@tvix/store";
+import { parseCacheAddress, type SignaturePolicy } from "@tvix/store/upstream";
+import { quote } from "../args/quote.js";
+import type { Host, Invocation } from "../command.js";
+import { UsageError } from "../exit.js";
+import { parseStoreAddress, type StorePlace } from "../store/place.js";
+import { parseTarget } from "../target/target.js";
+import type { WantedPath } from "./plan.js";
+
+/** Another place than the store of the command: a binary cache or a store. */
+export type OtherPlace =
+  | { readonly kind: "cache"; readonly address: string }
+  | { readonly kind: "store"; readonly place: StorePlace };
+
+/** What a command line says about where to copy from and to. */
+export interface Ends {
+  readonly direction: "from" | "to";
+  readonly other: OtherPlace;
+  readonly signatures: SignaturePolicy;
+  readonly wanted: readonly WantedPath[];
+}
+
+/** @throws {@link UsageError} */
+export async function parseEnds(invocation: Invocation, host: Host): Promise<Ends> {
+  const { options } = invocation;
+  const [from, to] = [options.value("from"), options.value("to")];
+  if (from !== undefined && to !== undefined) {
+    throw new UsageError("options --from and --to exclude each other: one end is the own store");
+  }
+  const address = from ?? to;
+  if (address === undefined) {
+    throw new UsageError("copy needs --from ADDR or --to ADDR: see tvix copy --help");
+  }
+  const direction = from === undefined ? "to" : "from";
+  const other = parsePlace(address, `option --${direction}`, host);
+  return {
+    direction,
+    other,
+    signatures: signaturePolicy(invocation, other, host),
+    wanted: invocation.arguments.map(parseWanted),
+  };
+}
+
+function parsePlace(address: string, origin: string, host: Host): OtherPlace {
+  if (!/^(?:nix\+)?https?:/.test(address)) {
+    return { kind: "store", place: parseStoreAddress(address, origin, host) };
+  }
+  understand(origin, () => parseCacheAddress(address));
+  return { kind: "cache", address };
+}
+
+/**
+ * Nobody is believed whom the command line, the environment or the address does not name. Where to has
+ * no say: what is in the own store is believed.
+ */
+function signaturePolicy({ options }: Invocation, other: OtherPlace, host: Host): SignaturePolicy {
+  const given = options.value("trusted-public-keys");
+  if (options.has("no-check-sigs")) {
+    if (given === undefined) return "accept-unsigned";
+    throw new UsageError("options --no-check-sigs and --trusted-public-keys exclude each other");
+  }
+  if (options.value("to") !== undefined) return "accept-unsigned";
+  const ofAddress =
+    other.kind === "cache" ? parseCacheAddress(other.address).trustedPublicKeys : undefined;
+  const texts = [given, ofAddress, host.env["TVIX_TRUSTED_PUBLIC_KEYS"]];
+  const text = texts.filter((part) => part !== undefined).join(" ");
+  return understand("option --trusted-public-keys", () => ({
+    trustedKeys: TrustedKeys.parse(text.replaceAll(",", " ")),
+  }));
+}
+
+/** The path that a word names. */
+export function parseWanted(word: string): WantedPath {
+  const target = parseTarget(word);
+  if (target.kind === "store-path" && target.path.components.length === 0) return target;
+  throw new UsageError(`${quote(word)} is not a store path, which is all that can be copied`);
+}
+
+function understand<T>(origin: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new UsageError(`${origin} cannot be understood: ${error.message}`, { cause: error });
+  }
+}

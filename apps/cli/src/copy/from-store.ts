@@ -1,0 +1,76 @@
+import { type CallOptions, equalBytes } from "@tvix/castore";
+import { isContentAddressed, type PathInfo } from "@tvix/store";
+import { copyTree, type SignaturePolicy } from "@tvix/store/upstream";
+import { CliError, EXIT } from "../exit.js";
+import type { OpenStore } from "../store/open-store.js";
+import { presentIn, publishIn } from "./present.js";
+import type { MovedPath, PathFacts, Transfer } from "./transfer.js";
+
+/** Copies from one store of ours into another: only the blobs and Directories that are missing there. */
+export class StoreTransfer implements Transfer {
+  readonly #from: OpenStore;
+  readonly #to: OpenStore;
+  readonly #options: StoreTransferOptions;
+  readonly #pathInfos = new Map<string, PathInfo>();
+
+  constructor(from: OpenStore, to: OpenStore, options: StoreTransferOptions) {
+    this.#from = from;
+    this.#to = to;
+    this.#options = options;
+  }
+
+  get source(): string {
+    return this.#from.place;
+  }
+
+  get target(): string {
+    return this.#to.place;
+  }
+
+  async lookUp(outputHash: Uint8Array, options: CallOptions): Promise<PathFacts | undefined> {
+    const known = await presentIn(this.#to, outputHash, options);
+    if (known !== undefined) return known;
+    const pathInfo = await this.#from.pathInfos.get(outputHash, options);
+    if (pathInfo === undefined) return undefined;
+    const { storePath, references, narSize } = pathInfo;
+    this.#checkSignatures(pathInfo);
+    this.#pathInfos.set(storePath.baseName, pathInfo);
+    return { storePath, references, narSize, isPresent: false };
+  }
+
+  async move({ storePath }: PathFacts, options: CallOptions): Promise<MovedPath> {
+    const pathInfo = this.#pathInfos.get(storePath.baseName);
+    if (pathInfo === undefined) throw new TypeError(`${storePath} was not looked up`);
+    const { near } = this.#options;
+    const copied = await copyTree(this.#from, this.#to, pathInfo.node, { ...options, near });
+    await this.#verify(pathInfo, options);
+    return {
+      bytesMoved: copied.bytesMoved,
+      publish: () => publishIn(this.#to, pathInfo, options),
+    };
+  }
+
+  /** That the root is what the hash of the NAR stands for is no more than what a store says. */
+  async #verify(pathInfo: PathInfo, options: CallOptions): Promise<void> {
+    const near = this.#options.near === "source" ? this.#from : this.#to;
+    const actual = await near.narCalculation.calculateNar(pathInfo.node, options);
+    if (actual.narSize !== pathInfo.narSize || !equalBytes(actual.narSha256, pathInfo.narSha256)) {
+      const what = `${pathInfo.storePath} in ${this.source} is not what its NAR hash says`;
+      throw new CliError(EXIT.corrupt, `${what}: see tvix verify`);
+    }
+  }
+
+  #checkSignatures(pathInfo: PathInfo): void {
+    const { signatures } = this.#options;
+    if (signatures === "accept-unsigned" || isContentAddressed(pathInfo)) return;
+    if (signatures.trustedKeys.verify(pathInfo).length > 0) return;
+    const what = `${pathInfo.storePath} in ${this.source} is not signed by a trusted key`;
+    throw new CliError(EXIT.failed, what);
+  }
+}
+
+export interface StoreTransferOptions {
+  readonly signatures: SignaturePolicy;
+  /** Which of the two stores is near: its Directories and NAR hashes are asked for first. */
+  readonly near: "source" | "target";
+}
