@@ -24,6 +24,7 @@ export default defineConfig({
     main: "dist/main.js",
     // Threads are started by the names that these files have beside the code that starts them.
     "reader-thread": `${castore}/import/reader-thread.js`,
+    "decoder-thread": `${castore}/localstore/decoder-thread.js`,
     "encoder-thread": `${castore}/localstore/encoder-thread.js`,
     "writer-thread": `${castore}/localstore/writer-thread.js`,
   },

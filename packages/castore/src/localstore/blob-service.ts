@@ -18,10 +18,14 @@ import { ChunkedReader } from "./chunked-reader.js";
 import { ChunkedUpload } from "./chunked-upload.js";
 import type { RecordLocation } from "./index-rows.js";
 import { RecordKind } from "./pack-format.js";
+import { joinDigests } from "./short-chunks.js";
 import type { StoreCore } from "./store-core.js";
 
 /** Blobs up to this size are one chunk whatever they hold, so they need no cutting. */
 const SINGLE_CHUNK_BYTES: number = chunkSizes().min;
+
+/** What a blob has among many that are opened together, about: most files are small. */
+const TYPICAL_BLOB_BYTES = 4096;
 
 /** Blobs as records in packs: small ones whole, larger ones as content-defined chunks. */
 export class LocalBlobService implements BlobService, ChunkedBlobUpload {
@@ -53,7 +57,17 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     options: OpenManyOptions,
   ): Promise<(OpenBlob | undefined)[]> {
     options.signal?.throwIfAborted();
-    const opened = digests.map((digest) => this.#openInline(digest, options.inlineBytes));
+    const { lengths, content } = await this.#core.readChunks(joinDigests(digests), {
+      maxLength: options.inlineBytes,
+      expectedBytes: digests.length * TYPICAL_BLOB_BYTES,
+    });
+    let end = 0;
+    const opened = digests.map((digest, i) => {
+      const length = lengths[i] as number;
+      if (length < 0) return this.#openInline(digest, options.inlineBytes);
+      end += length;
+      return content.subarray(end - length, end);
+    });
     return opened.some((blob) => blob instanceof Promise)
       ? Promise.all(opened)
       : (opened as (OpenBlob | undefined)[]);

@@ -9,6 +9,16 @@ export interface ZstdCodec {
   compress(bytes: Uint8Array): Uint8Array;
   /** The content of one frame, which must be `rawLength` bytes: no more is ever allocated. */
   decompress(bytes: Uint8Array, rawLength: number): Uint8Array;
+  /** {@link decompress} into `target`, which the content must fill. */
+  decompressInto(bytes: Uint8Array, target: Uint8Array): void;
+}
+
+/** What a library offers; checks and errors are the same for all. */
+interface ZstdLibrary {
+  compress(bytes: Uint8Array): Uint8Array;
+  decompress(bytes: Uint8Array, rawLength: number): Uint8Array;
+  /** Where the library can write to memory that is there; returns how much it wrote. */
+  decompressInto?(bytes: Uint8Array, target: Uint8Array): number;
 }
 
 /**
@@ -108,6 +118,7 @@ export function addonZstd(): ZstdCodec | undefined {
       const length = decompressor.decompress(raw, bytes);
       return raw.subarray(0, length);
     },
+    decompressInto: (bytes, target) => decompressor.decompress(target, bytes),
   });
 }
 
@@ -129,30 +140,45 @@ export async function wasmZstd(): Promise<ZstdCodec> {
  * Turns whatever a library throws into our error, and holds the length that is expected against what
  * the frame states, before memory is taken, and against what comes out.
  */
-function checked(inner: ZstdCodec): ZstdCodec {
+function checked(library: ZstdLibrary): ZstdCodec {
+  const guarded = <T>(bytes: Uint8Array, rawLength: number, run: () => T): T => {
+    try {
+      if (frameContentSize(bytes) !== rawLength) throw new Error("the frame states another size");
+      return run();
+    } catch (cause) {
+      throw new CastoreError(
+        "CORRUPT",
+        "Cannot decompress: not a sound zstd frame of the stated size",
+        { cause },
+      );
+    }
+  };
+  const decompress = (bytes: Uint8Array, rawLength: number) => {
+    const raw = guarded(bytes, rawLength, () => library.decompress(bytes, rawLength));
+    checkLength(raw.byteLength, rawLength);
+    return raw;
+  };
   return {
-    compress: inner.compress,
-    decompress(bytes, rawLength) {
-      let raw: Uint8Array;
-      try {
-        if (frameContentSize(bytes) !== rawLength) throw new Error("the frame states another size");
-        raw = inner.decompress(bytes, rawLength);
-      } catch (cause) {
-        throw new CastoreError(
-          "CORRUPT",
-          "Cannot decompress: not a sound zstd frame of the stated size",
-          { cause },
-        );
+    compress: library.compress,
+    decompress,
+    decompressInto(bytes, target) {
+      const { decompressInto } = library;
+      if (decompressInto === undefined) {
+        target.set(decompress(bytes, target.byteLength));
+        return;
       }
-      if (raw.byteLength !== rawLength) {
-        throw new CastoreError(
-          "CORRUPT",
-          `Cannot decompress: ${raw.byteLength} bytes instead of ${rawLength}`,
-        );
-      }
-      return raw;
+      const rawLength = target.byteLength;
+      checkLength(
+        guarded(bytes, rawLength, () => decompressInto(bytes, target)),
+        rawLength,
+      );
     },
   };
+}
+
+function checkLength(length: number, expected: number): void {
+  if (length === expected) return;
+  throw new CastoreError("CORRUPT", `Cannot decompress: ${length} bytes instead of ${expected}`);
 }
 
 /**

@@ -56,20 +56,32 @@ export class PackReader {
     this.#directory = packsDirectory;
   }
 
+  /** Like {@link read}, but blocks however long the range is. */
+  readBlocking(pack: number, offset: number, length: number): PackRange {
+    if (length > MAX_BLOCK_RANGE) {
+      return { bytes: this.readNow(pack, offset, length), isFromMemory: false };
+    }
+    return this.#readShort(pack, offset, length);
+  }
+
   /** @throws the error of the system */
   read(pack: number, offset: number, length: number): PackRange | Promise<PackRange> {
+    if (length <= MAX_BLOCK_RANGE) return this.#readShort(pack, offset, length);
     const first = Math.floor(offset / BLOCK_BYTES);
     const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
     const key = pack * BLOCKS_PER_PACK + first;
-    const isNeighbour =
-      this.#blocks.has(key) || this.#blocks.has(key - 1) || this.#noted.delete(key);
-    if (length > MAX_BLOCK_RANGE) {
-      this.#note(key + last - first);
-      return isNeighbour && length <= MAX_BLOCKING_RANGE
-        ? { bytes: this.readNow(pack, offset, length), isFromMemory: false }
-        : this.#readAlone(pack, offset, length);
-    }
-    if (!isNeighbour) {
+    const isNeighbour = this.#isNeighbour(key);
+    this.#note(key + last - first);
+    return isNeighbour && length <= MAX_BLOCKING_RANGE
+      ? { bytes: this.readNow(pack, offset, length), isFromMemory: false }
+      : this.#readAlone(pack, offset, length);
+  }
+
+  #readShort(pack: number, offset: number, length: number): PackRange {
+    const first = Math.floor(offset / BLOCK_BYTES);
+    const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
+    const key = pack * BLOCKS_PER_PACK + first;
+    if (!this.#isNeighbour(key)) {
       this.#note(key);
       return { bytes: this.readNow(pack, offset, length), isFromMemory: false };
     }
@@ -91,10 +103,20 @@ export class PackReader {
     };
   }
 
+  /** Whether readers have just been in that block, or in the one before it. */
+  #isNeighbour(key: number): boolean {
+    return this.#blocks.has(key) || this.#blocks.has(key - 1) || this.#noted.delete(key);
+  }
+
   /** Reads from the file itself, into memory of its own, and blocks. */
   readNow(pack: number, offset: number, length: number): Uint8Array {
+    return this.#readInto(new Uint8Array(length), pack, offset);
+  }
+
+  /** Fills `bytes` from `offset` on, as far as there is something. @returns that part of it */
+  #readInto(bytes: Uint8Array, pack: number, offset: number): Uint8Array {
     const { fd } = this.#packOf(pack);
-    const bytes = new Uint8Array(length);
+    const length = bytes.byteLength;
     let filled = 0;
     while (filled < length) {
       const count = fs.readSync(fd, bytes, filled, length - filled, offset + filled);
@@ -119,10 +141,25 @@ export class PackReader {
     this.#blocks.delete(key);
     // A block at the end of a pack was short, and the pack may have grown.
     const isFromMemory = known !== undefined && known.byteLength >= needed;
-    const bytes = isFromMemory ? known : this.readNow(pack, number * BLOCK_BYTES, BLOCK_BYTES);
+    const bytes = isFromMemory ? known : this.#readBlock(pack, number);
     this.#blocks.set(key, bytes);
-    dropOldest(this.#blocks, MAX_BLOCKS);
     return { bytes, isFromMemory };
+  }
+
+  #readBlock(pack: number, number: number): Uint8Array {
+    // Fresh memory costs as much as reading into it.
+    const memory = this.#takeOldest() ?? new Uint8Array(BLOCK_BYTES);
+    return this.#readInto(memory, pack, number * BLOCK_BYTES);
+  }
+
+  /** The memory of the block that was not used for longest, when there are enough of them. */
+  #takeOldest(): Uint8Array | undefined {
+    if (this.#blocks.size < MAX_BLOCKS) return undefined;
+    for (const [key, { buffer }] of this.#blocks) {
+      this.#blocks.delete(key);
+      return new Uint8Array(buffer);
+    }
+    return undefined;
   }
 
   #note(key: number): void {

@@ -5,16 +5,17 @@ import type { RecordLocation } from "./index-rows.js";
 import { fileError, isNodeError } from "./layout.js";
 import { packFileName } from "./pack-files.js";
 import {
+  parseRecordHeader,
   RECORD_HEADER_LENGTH,
   type RecordHeader,
   type RecordKind,
   readRecordHeader,
 } from "./pack-format.js";
 import { PackReader } from "./pack-reader.js";
-import { describeRecord, openPayload } from "./record.js";
+import { describeRecord, openPayload, openPayloadInto } from "./record.js";
 
 /** Which record is meant, and where the index says that it is. */
-interface WantedRecord {
+export interface WantedRecord {
   readonly kind: RecordKind;
   readonly key: Uint8Array;
   readonly location: RecordLocation;
@@ -68,6 +69,53 @@ export class RecordReader {
     }
   }
 
+  /**
+   * Where the record behind that at `location` is, if it is the one wanted: an import writes records
+   * in the order in which most readers want them, and looking is cheaper than asking the index. What
+   * is found has to be verified by its digest like everything, and the index asked if that fails.
+   */
+  next(location: RecordLocation, kind: RecordKind, key: Uint8Array): RecordLocation | undefined {
+    const { pack } = location;
+    const offset = location.offset + RECORD_HEADER_LENGTH + location.stored;
+    let bytes: Uint8Array;
+    try {
+      ({ bytes } = this.#packs.readBlocking(pack, offset, RECORD_HEADER_LENGTH));
+    } catch {
+      // Whatever it is, asking the index and reading what it says will tell.
+      return undefined;
+    }
+    const header = parseRecordHeader(bytes, 0);
+    if (header === undefined || header.kind !== kind || !equalBytes(header.key, key)) {
+      return undefined;
+    }
+    const { storedLength: stored, rawLength: raw, codec } = header;
+    return { pack, offset, stored, raw, codec };
+  }
+
+  /**
+   * Reads the raw payload of a record, whose key is its digest, into `target`, which it fills, and
+   * checks it: against the digest, which says more than the check of the header. Blocks until it is
+   * read, however long it is.
+   *
+   * @throws {@link CastoreError} "CORRUPT" like {@link read}; `target` holds nothing of use then
+   */
+  readInto(wanted: WantedRecord, target: Uint8Array): void {
+    const { pack, offset, stored } = wanted.location;
+    try {
+      const range = this.#packs.readBlocking(pack, offset, RECORD_HEADER_LENGTH + stored);
+      try {
+        this.#verifiedInto(wanted, range.bytes, target);
+      } catch (error) {
+        if (!range.isFromMemory || !CastoreError.is(error, "CORRUPT")) throw error;
+        // As in #fromMemory.
+        const fresh = this.#packs.readNow(pack, offset, RECORD_HEADER_LENGTH + stored);
+        this.#verifiedInto(wanted, fresh, target);
+      }
+    } catch (error) {
+      throw systemError(wanted, error);
+    }
+  }
+
   close(): void {
     this.#packs.close();
   }
@@ -85,16 +133,7 @@ export class RecordReader {
   }
 
   #verified(wanted: WantedRecord, bytes: Uint8Array): Uint8Array {
-    const { pack, offset, stored } = wanted.location;
-    const identity = this.#identity(pack);
-    const header = identity && readRecordHeader(bytes, 0, { identity, offset });
-    if (
-      header === undefined ||
-      bytes.byteLength < RECORD_HEADER_LENGTH + stored ||
-      !isAsIndexed(header, wanted)
-    ) {
-      throw corrupt(wanted, "there is no such record at its place");
-    }
+    const header = this.#headerOf(wanted, bytes);
     try {
       const payload = openPayload(header, bytes.subarray(RECORD_HEADER_LENGTH), this.#zstd);
       // Whoever gets it may keep it, and change it: it must not be a part of a block.
@@ -105,6 +144,35 @@ export class RecordReader {
       if (!CastoreError.is(error, "CORRUPT")) throw error;
       throw corrupt(wanted, error.message, error);
     }
+  }
+
+  #verifiedInto(wanted: WantedRecord, bytes: Uint8Array, target: Uint8Array): void {
+    const header = parseRecordHeader(bytes, 0);
+    const length = RECORD_HEADER_LENGTH + wanted.location.stored;
+    if (header === undefined || bytes.byteLength < length || !isAsIndexed(header, wanted)) {
+      throw corrupt(wanted, "there is no such record at its place");
+    }
+    try {
+      openPayloadInto(header, bytes.subarray(RECORD_HEADER_LENGTH), target, this.#zstd);
+    } catch (error) {
+      if (!CastoreError.is(error, "CORRUPT")) throw error;
+      throw corrupt(wanted, error.message, error);
+    }
+  }
+
+  /** The header of a record that is what the index says, and all there. */
+  #headerOf(wanted: WantedRecord, bytes: Uint8Array): RecordHeader {
+    const { pack, offset, stored } = wanted.location;
+    const identity = this.#identity(pack);
+    const header = identity && readRecordHeader(bytes, 0, { identity, offset });
+    if (
+      header === undefined ||
+      bytes.byteLength < RECORD_HEADER_LENGTH + stored ||
+      !isAsIndexed(header, wanted)
+    ) {
+      throw corrupt(wanted, "there is no such record at its place");
+    }
+    return header;
   }
 
   #identity(pack: number): Uint8Array | undefined {

@@ -85,10 +85,31 @@ export function openPayload(header: RecordHeader, stored: Uint8Array, zstd: Zstd
   }
   const raw =
     header.codec === RecordCodec.ZSTD ? zstd.decompress(stored, header.rawLength) : stored;
+  checkDigest(header, raw);
+  return raw;
+}
+
+/**
+ * {@link openPayload} of a record whose key is the digest of its payload, into `target`, which the
+ * payload fills.
+ *
+ * @throws {@link CastoreError} "CORRUPT"; `target` holds nothing of use then
+ */
+export function openPayloadInto(
+  header: RecordHeader,
+  stored: Uint8Array,
+  target: Uint8Array,
+  zstd: ZstdCodec,
+): void {
+  if (header.codec === RecordCodec.ZSTD) zstd.decompressInto(stored, target);
+  else target.set(stored);
+  checkDigest(header, target);
+}
+
+function checkDigest(header: RecordHeader, raw: Uint8Array): void {
   if (isContentAddressed(header.kind) && !blake3(raw).equalsBytes(header.key)) {
     throw new CastoreError("CORRUPT", "its bytes do not match its digest");
   }
-  return raw;
 }
 
 /** What a record is, for messages: kind and key. */

@@ -6,6 +6,7 @@ import { B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { BlockPool } from "./block-pool.js";
 import { loadZstd, type ZstdCodec } from "./compression.js";
+import { DecoderPool } from "./decoder-pool.js";
 import { EncoderPool } from "./encoder-pool.js";
 import { IndexReader } from "./index-database.js";
 import type { RecordLocation } from "./index-rows.js";
@@ -15,12 +16,25 @@ import type { RecordKind } from "./pack-format.js";
 import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
 import { encodeRecord, paddedKey } from "./record.js";
 import { RecordReader } from "./record-reader.js";
+import { readShortChunks, type ShortChunks } from "./short-chunks.js";
 import type { RecoveryReport } from "./write-session.js";
 import { Writer } from "./writer.js";
 import type { LockHolder } from "./writer-lock.js";
 
 /** Most threads that hash and compress: with more, reading and the SHA-256 of the NAR set the pace. */
 const MAX_ENCODER_THREADS = 4;
+
+/** Most threads that read: with more, whoever asks sets the pace. */
+const MAX_DECODER_THREADS = 4;
+
+/** Less than this at once is not worth the way to a thread and back. */
+const MIN_THREADED_BYTES = 64 * 1024;
+
+/** So much is read before threads are started, which takes as long as reading a few MiB. */
+const UNTHREADED_BYTES = 4 * 1024 * 1024;
+
+/** Longest record as it is stored that is read with a blocking call. */
+const MAX_UNTHREADED_RECORD = 32 * 1024;
 
 /** See `LocalStoreOptions`. */
 export interface CoreOptions {
@@ -57,6 +71,9 @@ export class StoreCore {
   recovery: RecoveryReport | undefined;
   /** Blobs that are being cut into chunks: they share the memory for that. */
   uploadsInChunks = 0;
+  #decoders: DecoderPool | undefined;
+  /** Bytes that were asked for in many chunks at a time, about. */
+  #bytesRead = 0;
   readonly #options: CoreOptions;
   readonly #closing = new AbortController();
   #index: IndexReader | undefined;
@@ -109,6 +126,35 @@ export class StoreCore {
   ): Uint8Array | Promise<Uint8Array> {
     this.#closing.signal.throwIfAborted();
     return this.records.read(kind, key, location);
+  }
+
+  /**
+   * Reads those among many chunks that are there and no longer than wanted, see
+   * {@link readShortChunks}. Once many bytes have been asked for in this way, threads do it; until
+   * then chunks that take long to read are left out, too.
+   *
+   * @param keys - digests, one behind the other
+   */
+  readChunks(
+    keys: Uint8Array<ArrayBuffer>,
+    { maxLength, expectedBytes }: { readonly maxLength: number; readonly expectedBytes: number },
+  ): ShortChunks | Promise<ShortChunks> {
+    this.#closing.signal.throwIfAborted();
+    const index = this.index();
+    if (index === undefined) {
+      const lengths = new Int32Array(keys.byteLength / DIGEST_LENGTH).fill(-1);
+      return { lengths, content: new Uint8Array(0) };
+    }
+    this.#bytesRead += expectedBytes;
+    if (expectedBytes < MIN_THREADED_BYTES || this.#bytesRead < UNTHREADED_BYTES) {
+      const wanted = { keys, maxLength, maxStored: MAX_UNTHREADED_RECORD };
+      return readShortChunks({ index, records: this.records }, wanted);
+    }
+    this.#decoders ??= new DecoderPool(
+      { indexFile: this.layout.index, packs: this.layout.packs },
+      Math.max(1, Math.min(availableParallelism(), MAX_DECODER_THREADS)),
+    );
+    return this.#decoders.read({ keys, maxLength, maxStored: Number.POSITIVE_INFINITY });
   }
 
   has(kind: RecordKind, key: Uint8Array): boolean {
@@ -203,6 +249,7 @@ export class StoreCore {
     const writing = await this.#writing?.catch(() => undefined);
     await writing?.encoders.close();
     await writing?.writer.close();
+    await this.#decoders?.close();
     this.records.close();
     this.#index?.close();
     this.#index = undefined;

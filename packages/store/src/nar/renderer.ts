@@ -30,8 +30,8 @@ export interface CastoreServices {
 
 /** Files up to this size are read ahead of their turn, whole; larger ones are streamed. */
 const READ_AHEAD_FILE_BYTES = 1024 * 1024;
-/** Files of a batch, which are asked for at once. */
-const BATCH_FILES = 8;
+/** Files of a batch, which are asked for at once: of a service that has a call for many, and of others. */
+const BATCH_FILES = { together: 256, oneByOne: 8 } as const;
 /** What the files of a batch may add up to. */
 const BATCH_BYTES = 1024 * 1024;
 /** Memory for what was read ahead. */
@@ -163,7 +163,11 @@ function readAhead(
   walk: NarStepSource,
   options: CallOptions,
 ): AsyncIterable<ReadyBatch> {
-  const limits = { files: BATCH_FILES, bytes: BATCH_BYTES, isSmall };
+  const limits = {
+    files: blobs.openMany === undefined ? BATCH_FILES.oneByOne : BATCH_FILES.together,
+    bytes: BATCH_BYTES,
+    isSmall,
+  };
   return mapAhead(narStepBatches(walk, limits), ({ steps }) => readBatch(blobs, steps, options), {
     maxItems: READ_AHEAD_BATCHES,
     maxWeight: READ_AHEAD_BYTES,
