@@ -137,6 +137,15 @@ describe("checkLayers()", () => {
     expect(finding?.what).toContain("belongs to no layer");
   });
 
+  it("lets a package of tests use fixtures everywhere", () => {
+    const e2e = { ...CASTORE, name: "@tvix/e2e", directory: "packages/e2e" };
+    const source = 'import { seeded } from "@tvix/castore/testing";';
+    const module = parseModule(e2e, "packages/e2e/src/run.ts", source);
+    const rules = rulesOf("@tvix/e2e");
+    expect(checkLayers(e2e, [module], rules)).toEqual([]);
+    expect(checkLayers(e2e, [module], { ...rules, isTestCode: undefined })).toHaveLength(1);
+  });
+
   it("sees every target of a conditional import", () => {
     const [finding] = check("bytes.ts", 'import { hash } from "#blake3";');
     expect(finding?.what).toContain('layer "ground" lies below "digest and hasher"');

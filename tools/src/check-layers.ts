@@ -29,7 +29,7 @@ export function checkLayers(
       const where = `${module.path}:${entry.line}`;
       const broken = [
         checkPackageDirection(entry, inside, rules, published),
-        checkTestingImport(entry, inside, published),
+        rules.isTestCode ? undefined : checkTestingImport(entry, inside, published),
         checkPurity(entry, inside, rules.layers),
         ...entry.targets.map((target) =>
           checkTarget(inside, target.path.slice(sourceRoot.length), rules.layers),

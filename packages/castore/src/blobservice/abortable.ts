@@ -1,4 +1,4 @@
-import { onAbort } from "./on-abort.js";
+import { onAbort } from "../on-abort.js";
 
 /** Where a source is: waiting for our next step, or us for its answer, or through. */
 type SourceState = "idle" | "busy" | "ended";

@@ -35,7 +35,10 @@ export interface BlobReader {
   stream(range?: ByteRange, options?: CallOptions): AsyncIterable<Uint8Array>;
 }
 
-/** A blob that was opened among many: its bytes, which belong to the caller, or a reader. */
+/**
+ * A blob that was opened among many: its bytes, which belong to the caller, or a reader. The bytes of
+ * several may lie in one piece of memory, and keep all of it.
+ */
 export type OpenBlob = Uint8Array | BlobReader;
 
 /** Options of {@link BlobService.openMany}. */

@@ -13,8 +13,8 @@ import type {
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { orAbort } from "../blobservice/abortable.js";
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { onAbort } from "../blobservice/on-abort.js";
 import { CastoreError } from "../errors.js";
+import { onAbort } from "../on-abort.js";
 
 /** Waits before each new attempt, in milliseconds: for a connection that broke, and for a short restart. */
 const RETRY_DELAYS_MS: readonly number[] = [0, 100];

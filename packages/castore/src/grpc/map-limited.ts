@@ -1,5 +1,5 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { onAbort } from "../blobservice/on-abort.js";
+import { onAbort } from "../on-abort.js";
 
 /**
  * Runs `run` for every item, at most `limit` at a time; the results come in the order of the items. The

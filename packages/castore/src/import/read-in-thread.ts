@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
-import { onAbort } from "../blobservice/on-abort.js";
 import { CastoreError } from "../errors.js";
+import { onAbort } from "../on-abort.js";
 import { workerUrl } from "../threads/worker-url.js";
 import { ImportError } from "./import-error.js";
 import type { RawPath } from "./raw-path.js";

@@ -1,8 +1,8 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { onAbort } from "../blobservice/on-abort.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
+import { onAbort } from "../on-abort.js";
 
 /** Fetches one Directory; `undefined` when it is not stored. `DirectoryService.get` is one. */
 export type GetDirectory = (
