@@ -51,17 +51,19 @@ export class PackReader {
   /** By pack and number of the block; the one that was used last is at the end. */
   readonly #blocks = new Map<number, Uint8Array>();
   readonly #noted = new Set<number>();
+  #scratch = new Uint8Array(0);
 
   constructor(packsDirectory: string) {
     this.#directory = packsDirectory;
   }
 
-  /** Like {@link read}, but blocks however long the range is. */
+  /** Like {@link read}, but blocks however long the range is; the memory of long ones is used again. */
   readBlocking(pack: number, offset: number, length: number): PackRange {
-    if (length > MAX_BLOCK_RANGE) {
-      return { bytes: this.readNow(pack, offset, length), isFromMemory: false };
-    }
-    return this.#readShort(pack, offset, length);
+    if (length <= MAX_BLOCK_RANGE) return this.#readShort(pack, offset, length);
+    // Fresh memory costs as much as reading into it.
+    if (this.#scratch.byteLength < length) this.#scratch = new Uint8Array(length + BLOCK_BYTES);
+    const bytes = this.#readInto(this.#scratch.subarray(0, length), pack, offset);
+    return { bytes, isFromMemory: false };
   }
 
   /** @throws the error of the system */
@@ -147,7 +149,6 @@ export class PackReader {
   }
 
   #readBlock(pack: number, number: number): Uint8Array {
-    // Fresh memory costs as much as reading into it.
     const memory = this.#takeOldest() ?? new Uint8Array(BLOCK_BYTES);
     return this.#readInto(memory, pack, number * BLOCK_BYTES);
   }
