@@ -122,9 +122,9 @@ function file(content: Uint8Array, executable = false): MemoryTree {
   return { type: "file", content, executable };
 }
 
-/** Small and large files, several levels. */
-function mixedTree(random: SeededRandom): MemoryTree {
-  const entries = Array.from({ length: 40 }, (_, i): readonly [Uint8Array, MemoryTree] => {
+/** Small and large files, several levels; one file of ten is large. */
+function mixedTree(random: SeededRandom, files = 40): MemoryTree {
+  const entries = Array.from({ length: files }, (_, i): readonly [Uint8Array, MemoryTree] => {
     const length = i % 10 === 3 ? MIB + 1 + random.below(MIB) : random.below(40_000);
     const child = file(random.bytes(length), i % 3 === 0);
     const name = toUtf8(`entry-${100 + i}`);
@@ -285,7 +285,7 @@ describe("ingestNar()", () => {
 
   it("fails at 200 places of a cut, and succeeds then", async () => {
     const random = new SeededRandom(84);
-    const nar = referenceNar(mixedTree(random));
+    const nar = referenceNar(mixedTree(random, 12));
     for (let i = 0; i < 200; i++) {
       const length = random.below(nar.byteLength);
       const error = await failureOf(new Source(cut(nar.subarray(0, length), 200_000)));
