@@ -45,6 +45,31 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/nar-dump.js")).narDumpCommand,
   },
   {
+    name: "nar import",
+    summary: "Store what a NAR holds",
+    load: async () => (await import("./commands/nar-import.js")).narImportCommand,
+  },
+  {
+    name: "nar ls",
+    summary: "List what is in a NAR, and where",
+    load: async () => (await import("./commands/nar-ls.js")).narLsCommand,
+  },
+  {
+    name: "nar hash",
+    summary: "Print the SHA-256 of NARs",
+    load: async () => (await import("./commands/nar-hash.js")).narHashCommand,
+  },
+  {
+    name: "narinfo",
+    summary: "Print what a binary cache says about store paths",
+    load: async () => (await import("./commands/narinfo.js")).narinfoCommand,
+  },
+  {
+    name: "verify",
+    summary: "Compare store paths with what is stated about them",
+    load: async () => (await import("./commands/verify.js")).verifyCommand,
+  },
+  {
     name: "key generate",
     summary: "Make a key that signs store paths",
     load: async () => (await import("./commands/key-generate.js")).keyGenerateCommand,

@@ -1,4 +1,9 @@
 export {
+  type CastoreNarUrl,
+  castoreNarUrl,
+  parseCastoreNarUrl,
+} from "./binary-cache/castore-nar-url.js";
+export {
   ContentAddressError,
   type ContentAddressErrorReason,
 } from "./content-address/content-address-error.js";

@@ -12,12 +12,23 @@ export const copyCommand: Command = {
     ].join("\n"),
     "A path is published after what it refers to, and only when everything about it was verified: its NAR hash and size, its content address where it has one, and what a cache states of its files. From a cache or store of tvix only what is missing is fetched, file by file.",
     "What comes from elsewhere has to be signed by a trusted key, unless its path follows from its content: keys are given by --trusted-public-keys, $TVIX_TRUSTED_PUBLIC_KEYS or ?trusted-public-keys= in ADDR.",
+    "With --path-info-json the paths come from a store of Nix on this machine: FILE, or standard input for -, is what nix path-info --json -r prints or what exportReferencesGraph writes. Without PATHs all that it names are copied; signatures, deriver and content address are kept, and the NAR hash is compared with what is read.",
     "With --json each path is one JSON object on a line: path, copied, narSize and bytesMoved.",
   ],
-  arguments: { usage: "PATH...", min: 1, max: Number.POSITIVE_INFINITY },
+  arguments: { usage: "PATH...", min: 0, max: Number.POSITIVE_INFINITY },
   options: {
     from: { value: "ADDR", summary: "Copy from this cache or store" },
     to: { value: "ADDR", summary: "Copy to this cache or store" },
+    "path-info-json": {
+      value: "FILE",
+      completes: "file",
+      summary: "Copy from the disk what this JSON of Nix describes",
+    },
+    root: {
+      value: "DIR",
+      completes: "directory",
+      summary: "Look for /nix/store below DIR, for --path-info-json",
+    },
     "trusted-public-keys": {
       value: "KEYS",
       repeats: true,
@@ -31,6 +42,10 @@ export const copyCommand: Command = {
     {
       line: 'tvix copy --from https://cache.example.org --trusted-public-keys "$KEY" /nix/store/HASH-hello',
       meaning: "Takes a path and all that it needs from a binary cache",
+    },
+    {
+      line: "nix path-info --json -r nixpkgs#hello | tvix copy --path-info-json -",
+      meaning: "Imports a closure that Nix has, with its signatures",
     },
     {
       line: "tvix copy --to grpc+http://build.example.org:8000 /nix/store/HASH-hello",

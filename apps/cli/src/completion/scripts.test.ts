@@ -25,8 +25,8 @@ const hasBash = spawnSync("bash", ["--version"]).status === 0;
 describe.skipIf(!hasBash)("completionScript() for bash", () => {
   it.each([
     ["commands", ["i"], ["import", "info"]],
-    ["a command of two words, its first", ["na"], ["nar"]],
-    ["a command of two words, its second", ["nar", ""], ["dump"]],
+    ["a command of two words, its first", ["na"], ["nar", "narinfo"]],
+    ["a command of two words, its second", ["nar", ""], ["dump", "import", "ls", "hash"]],
     ["long options", ["import", "--n"], ["--name", "--no-compression"]],
     ["global options behind a command", ["ls", "--da"], ["--data-dir"]],
     ["global options before it", ["--da"], ["--data-dir"]],
@@ -53,7 +53,7 @@ const hasFish = spawnSync("fish", ["--version"]).status === 0;
 describe.skipIf(!hasFish)("completionScript() for fish", () => {
   it.each([
     ["commands", "tvix i", ["import", "info"]],
-    ["a command of two words", "tvix nar ", ["dump"]],
+    ["a command of two words", "tvix nar ", ["dump", "hash", "import", "ls"]],
     ["long options", "tvix import --n", ["--name", "--no-compression"]],
     ["options of a command of two words", "tvix nar dump --q", ["--quiet"]],
     ["words behind an option", "tvix import --directory-size-rule dou", ["doubled"]],

@@ -10,7 +10,9 @@ import type { WantedPath } from "./plan.js";
 /** Another place than the store of the command: a binary cache or a store. */
 export type OtherPlace =
   | { readonly kind: "cache"; readonly address: string }
-  | { readonly kind: "store"; readonly place: StorePlace };
+  | { readonly kind: "store"; readonly place: StorePlace }
+  /** A store of Nix on this machine, by JSON that describes it. */
+  | { readonly kind: "disk"; readonly file: string; readonly root: string };
 
 /** What a command line says about where to copy from and to. */
 export interface Ends {
@@ -24,6 +26,11 @@ export interface Ends {
 export async function parseEnds(invocation: Invocation, host: Host): Promise<Ends> {
   const { options } = invocation;
   const [from, to] = [options.value("from"), options.value("to")];
+  const file = options.value("path-info-json");
+  if (file !== undefined) return diskEnds(invocation, file);
+  if (options.value("root") !== undefined) {
+    throw new UsageError("option --root is for --path-info-json");
+  }
   if (from !== undefined && to !== undefined) {
     throw new UsageError("options --from and --to exclude each other: one end is the own store");
   }
@@ -31,6 +38,7 @@ export async function parseEnds(invocation: Invocation, host: Host): Promise<End
   if (address === undefined) {
     throw new UsageError("copy needs --from ADDR or --to ADDR: see tvix copy --help");
   }
+  if (invocation.arguments.length === 0) throw new UsageError("copy needs PATH...");
   const direction = from === undefined ? "to" : "from";
   const other = parsePlace(address, `option --${direction}`, host);
   return {
@@ -38,6 +46,20 @@ export async function parseEnds(invocation: Invocation, host: Host): Promise<End
     other,
     signatures: signaturePolicy(invocation, other, host),
     wanted: invocation.arguments.map(parseWanted),
+  };
+}
+
+/** Without PATHs, all that is described is wanted. */
+function diskEnds({ options, arguments: words }: Invocation, file: string): Ends {
+  for (const name of ["from", "to", "trusted-public-keys"]) {
+    if (options.value(name) === undefined) continue;
+    throw new UsageError(`options --path-info-json and --${name} exclude each other`);
+  }
+  return {
+    direction: "from",
+    other: { kind: "disk", file, root: options.value("root") ?? "/" },
+    signatures: "accept-unsigned",
+    wanted: words.map(parseWanted),
   };
 }
 
@@ -64,9 +86,21 @@ function signaturePolicy({ options }: Invocation, other: OtherPlace, host: Host)
     other.kind === "cache" ? parseCacheAddress(other.address).trustedPublicKeys : undefined;
   const texts = [given, ofAddress, host.env["TVIX_TRUSTED_PUBLIC_KEYS"]];
   const text = texts.filter((part) => part !== undefined).join(" ");
-  return understand("option --trusted-public-keys", () => ({
-    trustedKeys: TrustedKeys.parse(text.replaceAll(",", " ")),
-  }));
+  return { trustedKeys: parseTrustedKeys(text) };
+}
+
+/**
+ * Keys with commas or spaces between them.
+ *
+ * @throws {@link UsageError}
+ */
+export function parseTrustedKeys(text: string): TrustedKeys;
+export function parseTrustedKeys(text: string | undefined): TrustedKeys | undefined;
+export function parseTrustedKeys(text: string | undefined): TrustedKeys | undefined {
+  if (text === undefined) return undefined;
+  return understand("option --trusted-public-keys", () =>
+    TrustedKeys.parse(text.replaceAll(",", " ")),
+  );
 }
 
 /** The path that a word names. */

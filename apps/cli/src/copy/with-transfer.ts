@@ -1,10 +1,20 @@
+import { concatBytes } from "@tvix/castore";
 import type { LocalStoreOptions } from "@tvix/castore/local";
+import type { StorePath } from "@tvix/store";
 import type { Host, Invocation } from "../command.js";
+import { CliError, EXIT } from "../exit.js";
+import { readInput, STDIN } from "../nar/nar-input.js";
 import { withStore, withStoreAt, writing } from "../store/open.js";
 import type { OpenStore } from "../store/open-store.js";
 import type { Ends } from "./ends.js";
 import { CacheTransfer } from "./from-cache.js";
+import { DiskTransfer } from "./from-disk.js";
 import { StoreTransfer } from "./from-store.js";
+import {
+  type DescribedPath,
+  MAX_PATH_INFO_JSON_BYTES,
+  parsePathInfoJson,
+} from "./path-info-json.js";
 import type { WantedPath } from "./plan.js";
 import type { Transfer } from "./transfer.js";
 
@@ -26,6 +36,13 @@ export async function withTransfer(
   const own = (use: (store: OpenStore) => Promise<void>, options: LocalStoreOptions) =>
     withStore(invocation, host, use, options);
   const write = writing(invocation, host);
+  if (other.kind === "disk") {
+    const described = await readPathInfoJson(other.file);
+    const origin = other.file === STDIN ? "the JSON on standard input" : other.file;
+    const all = wanted.length > 0 ? wanted : described.map(({ storePath }) => wantedOf(storePath));
+    await own((store) => work(new DiskTransfer(described, other.root, store, origin), all), write);
+    return;
+  }
   if (other.kind === "store") {
     const use = (store: OpenStore, otherStore: OpenStore): Promise<void> =>
       direction === "from"
@@ -43,6 +60,25 @@ export async function withTransfer(
     await using transfer = new CacheTransfer(other.address, store, options);
     await work(transfer, wanted);
   }, write);
+}
+
+async function readPathInfoJson(file: string): Promise<readonly DescribedPath[]> {
+  const origin = file === STDIN ? "standard input" : file;
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const bytes of readInput(file)) {
+    length += bytes.byteLength;
+    if (length > MAX_PATH_INFO_JSON_BYTES) {
+      throw new CliError(EXIT.failed, `cannot read ${origin}: it is too long`);
+    }
+    parts.push(bytes);
+  }
+  return parsePathInfoJson(new TextDecoder().decode(concatBytes(parts)), origin);
+}
+
+function wantedOf(storePath: StorePath): WantedPath {
+  const { name, baseName } = storePath;
+  return { outputHash: storePath.digestBytes(), name, text: baseName };
 }
 
 const READ: LocalStoreOptions = { readOnly: true, recover: true };

@@ -13,12 +13,18 @@ import { escapeBytes } from "@tvix/castore";
 import { NarEncoder } from "@tvix/store";
 import type { Host } from "../command.js";
 import { CliError, EXIT, NotFoundError } from "../exit.js";
+import type { Output } from "../io/output.js";
 
 /** Content is read in pieces of this size. */
 const READ_BYTES = 256 * 1024;
 
 const OWNER_EXECUTE = 0o100;
 const SLASH = Buffer.from("/");
+
+/** Where a NAR goes. */
+export interface DumpHost extends Pick<Host, "signal"> {
+  readonly stdout: Pick<Output, "bytes">;
+}
 
 /** A directory that is being written, and what of it is still to come. */
 interface Frame {
@@ -36,7 +42,7 @@ interface Frame {
  *
  * @throws {@link CliError} for something that a NAR cannot hold, and for a file that changes
  */
-export async function dumpDiskTree(path: Uint8Array, host: Host): Promise<void> {
+export async function dumpDiskTree(path: Uint8Array, host: DumpHost): Promise<void> {
   const pieces: Uint8Array[] = [];
   const encoder = new NarEncoder((bytes) => pieces.push(bytes), { lasting: true });
   const drain = async (): Promise<void> => {

@@ -3,6 +3,9 @@
  *
  * @module
  */
+export { type Compression, SNIFF_BYTES, sniffCompression } from "../compression/compression.js";
+export { CompressionError } from "../compression/compression-error.js";
+export { decompress } from "../compression/decompress.js";
 export type { RetryPolicy } from "./attempts.js";
 export { type CacheAddress, parseCacheAddress, showUrl } from "./cache-address.js";
 export {
