@@ -15,7 +15,7 @@ export interface HttpRoutesOptions {
 }
 
 /** What is counted, and the page that shows it. */
-export interface HttpMetrics {
+interface HttpMetrics {
   text(): Promise<string>;
   readonly contentType: string;
   /** @param route - says nothing about the client */

@@ -7,7 +7,7 @@ import { CacheRefusal } from "./refusal.js";
  *
  * @throws {@link CacheRefusal}
  */
-export function statedLength(request: CacheRequest): number | undefined {
+function statedLength(request: CacheRequest): number | undefined {
   const value = headerOf(request, "content-length");
   if (value === undefined) return undefined;
   const length = Number(value);
@@ -16,7 +16,7 @@ export function statedLength(request: CacheRequest): number | undefined {
 }
 
 /** Refuses a body before it is read when it states more than `maxBytes`. */
-export function checkStatedLength(request: CacheRequest, maxBytes: bigint): number | undefined {
+function checkStatedLength(request: CacheRequest, maxBytes: bigint): number | undefined {
   const length = statedLength(request);
   if (length === undefined || BigInt(length) <= maxBytes) return length;
   throw new CacheRefusal(413, `the body has ${length} bytes, at most ${maxBytes} are taken`);

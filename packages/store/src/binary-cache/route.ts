@@ -2,7 +2,7 @@ import type { CacheParts } from "./cache-parts.js";
 import type { CacheRequest, CacheResponse } from "./exchange.js";
 
 /** Handles one method of a route. `match` is that of the pattern. */
-export type RouteHandler = (
+type RouteHandler = (
   parts: CacheParts,
   request: CacheRequest,
   match: RegExpExecArray,
