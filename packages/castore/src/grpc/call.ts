@@ -187,6 +187,9 @@ class WatchedInput<T> {
   }
 }
 
+/** Why calls end that are through. Shared: to make an error takes longer than to make a small call. */
+const ENDED = new DOMException("The call has ended", "AbortError");
+
 /** Aborts when its parent does or when {@link end} is called, and leaves no listener behind. */
 export class LinkedAbort {
   readonly #controller = new AbortController();
@@ -204,7 +207,7 @@ export class LinkedAbort {
 
   end(): void {
     this.#stopListening?.();
-    this.#controller.abort();
+    this.#controller.abort(ENDED);
   }
 }
 

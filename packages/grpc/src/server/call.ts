@@ -285,6 +285,10 @@ export class ServerCall {
   }
 
   #onClose(): void {
+    if (this.#ended) {
+      // To make an error, with its stack, costs more than the rest of a small call.
+      return;
+    }
     this.#end(new ConnectError("the client has gone", Code.Canceled));
   }
 }
