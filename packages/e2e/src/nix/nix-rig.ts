@@ -22,7 +22,7 @@ stalled-download-timeout = 20
 `;
 
 /** How long a command of Nix may take: what hangs is a failure of the server. */
-const COMMAND_MS = 60_000;
+const COMMAND_MS = 150_000;
 
 export interface NixOptions {
   /** Settings on top of those of the rig. */

@@ -97,7 +97,7 @@ async function evaluate(store: NixStore, closure: string): Promise<SamplePaths> 
 
 async function writeSource(tree: string): Promise<void> {
   await mkdir(join(tree, "empty"), { recursive: true });
-  await writeFile(join(tree, "large"), seededBytes(LARGE_BYTES, 4));
+  await writeFile(join(tree, "large"), seededBytes(4, LARGE_BYTES));
   await writeFile(join(tree, "zeros"), new Uint8Array(200_000));
   await writeFile(join(tree, "run.sh"), "#!/bin/sh\n", { mode: 0o755 });
   await writeFile(join(tree, "no content"), "");
