@@ -16,6 +16,7 @@ import {
   parsePathInfoJson,
 } from "./path-info-json.js";
 import type { WantedPath } from "./plan.js";
+import { UploadTransfer } from "./to-cache.js";
 import type { Transfer } from "./transfer.js";
 
 /** What holds for a whole command. */
@@ -53,6 +54,13 @@ export async function withTransfer(
       const useOther = (otherStore: OpenStore): Promise<void> => use(store, otherStore);
       await withStoreAt(other.place, invocation, host, useOther, otherOptions);
     }, ownOptions);
+    return;
+  }
+  if (direction === "to") {
+    await own(async (store) => {
+      await using transfer = new UploadTransfer(other.address, store, 2 * jobs);
+      await work(transfer, wanted);
+    }, READ);
     return;
   }
   await own(async (store) => {

@@ -1,4 +1,5 @@
-import { concatBytes } from "@tvix/castore";
+import { CastoreError, concatBytes, escapeBytes, toLatin1 } from "@tvix/castore";
+import { StoreError } from "../errors.js";
 import { Attempts, parseRetryAfter, type RetryPolicy, withRetries } from "./attempts.js";
 import { type CacheAddress, showUrl } from "./cache-address.js";
 import { type Clock, SYSTEM_CLOCK } from "./clock.js";
@@ -127,12 +128,43 @@ export class CacheClient {
       const release = await this.#places.acquire(signal);
       try {
         const response = await this.open({ method: "HEAD", url, headers: {} }, signal);
-        response?.discard();
-        return response !== undefined;
+        if (response === undefined) return false;
+        await drain(response);
+        return true;
       } finally {
         release();
       }
     });
+  }
+
+  /**
+   * Sends something, once: a body that is made on the way cannot be made again from here.
+   *
+   * @param headers - with the type and length of `body`
+   * @throws {@link UpstreamError}
+   */
+  async put(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    body: AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#places.run(async () => {
+      const counted = this.#countSent(body);
+      const response = await this.open({ method: "PUT", url, headers, body: counted }, signal);
+      if (response === undefined) {
+        const what = `Cannot write ${showUrl(url)}: the cache takes nothing there`;
+        throw new UpstreamError("status", what);
+      }
+      await drain(response);
+    }, signal);
+  }
+
+  async *#countSent(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const bytes of body) {
+      this.traffic.bytesSent += bytes.byteLength;
+      yield bytes;
+    }
   }
 
   /**
@@ -148,9 +180,12 @@ export class CacheClient {
       const response = await this.#send({ ...exchange, url }, signal);
       const { location } = response.headers;
       if (response.status < 300 || response.status >= 400 || location === undefined) {
-        return this.#judge(response, url);
+        return await this.#judge(response, { ...exchange, url });
       }
       response.discard();
+      if (exchange.body !== undefined) {
+        throw new UpstreamError("redirect", `${about(exchange)}: an upload cannot be redirected`);
+      }
       if (redirects === (this.#options.maxRedirects ?? 10)) {
         throw new UpstreamError("redirect", `${about(exchange)}: too many redirects`);
       }
@@ -158,19 +193,24 @@ export class CacheClient {
     }
   }
 
-  #judge(response: HttpResponse, url: URL): HttpResponse | undefined {
+  async #judge(response: HttpResponse, exchange: Exchange): Promise<HttpResponse | undefined> {
     const { status, headers } = response;
     if (status >= 200 && status < 300) return response;
-    response.discard();
-    if (ABSENT.has(status)) return undefined;
-    const subject = `Cannot read ${showUrl(url)}`;
+    if (ABSENT.has(status) && exchange.body === undefined) {
+      await drain(response);
+      return undefined;
+    }
+    const subject = about(exchange);
     if (status === 401 || status === 407) {
+      response.discard();
       const who = status === 401 ? "the cache" : "a proxy";
       const message = `${subject}: ${who} asks for a user name and password (status ${status})`;
       throw new UpstreamError("denied", message, { status });
     }
+    const why = await firstLine(response);
+    const answer = `${subject}: the cache answers with status ${status}`;
     const serverFails = status >= 500 && !PERMANENT_5XX.has(status);
-    throw new UpstreamError("status", `${subject}: the cache answers with status ${status}`, {
+    throw new UpstreamError("status", why === "" ? answer : `${answer}: ${why}`, {
       status,
       transient: status === 408 || status === 429 || serverFails,
       retryAfter: parseRetryAfter(headers["retry-after"], this.clock.now()),
@@ -212,6 +252,8 @@ export class CacheClient {
       unlink();
       userSignal?.throwIfAborted();
       if (signal.aborted) throw signal.reason;
+      // What made the body of an upload has failed.
+      if (StoreError.is(cause) || CastoreError.is(cause)) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
       const details = { cause, transient: !isLocalMistake(cause) };
       throw new UpstreamError("unreachable", `${subject}: ${why}`, details);
@@ -263,6 +305,39 @@ export class CacheClient {
       await iterator.return?.();
     }
   }
+}
+
+/** Most of an answer that nobody wants that is read, to keep the connection. */
+const DRAIN_BYTES = 64 * 1024;
+
+async function drain(response: HttpResponse): Promise<void> {
+  await readSome(response, DRAIN_BYTES);
+}
+
+/** What a server has to say about a refusal: one line of text, with nothing in it that drives a terminal. */
+async function firstLine(response: HttpResponse): Promise<string> {
+  const isText = /^text\/plain\b/i.test(response.headers["content-type"] ?? "");
+  const bytes = await readSome(response, isText ? MAX_MESSAGE_BYTES : 0);
+  const [line = ""] = toLatin1(bytes).split("\n", 1);
+  return isText ? escapeBytes(bytes.subarray(0, line.length)).slice(0, MAX_MESSAGE_BYTES) : "";
+}
+
+const MAX_MESSAGE_BYTES = 500;
+
+/** The first bytes of a body, the rest of which is given up. A body that breaks off has ended. */
+async function readSome(response: HttpResponse, maxBytes: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const bytes of response.body) {
+      parts.push(bytes);
+      length += bytes.byteLength;
+      if (length >= maxBytes) break;
+    }
+  } catch (error) {
+    if (!(error instanceof UpstreamError)) throw error;
+  }
+  return concatBytes(parts).subarray(0, maxBytes);
 }
 
 function about({ method, url }: Exchange): string {
