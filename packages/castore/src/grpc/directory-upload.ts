@@ -62,23 +62,39 @@ export class SingleUpload extends ClosureUpload implements UploadMessages<ProtoD
 /** Directories that travel together at most. */
 const MAX_WINDOW = 1024;
 
+/**
+ * Longest time without a message, in milliseconds. While a large file is uploaded no Directory comes, and
+ * a server gives a call up in which nothing does: ours after a minute.
+ */
+const SILENCE_MS = 15_000;
+
 /** A closure for `BatchService.PutDirectories`. */
 export class BatchedUpload extends ClosureUpload implements UploadMessages<PutDirectoriesMessage> {
   readonly #before: (window: readonly Directory[]) => Promise<void>;
+  readonly #silenceMs: number;
 
-  /** @param before - is awaited before Directories are sent */
+  /**
+   * @param before - is awaited before Directories are sent
+   * @param silenceMs - after that time without a message an empty one is sent
+   */
   constructor(
     source: AsyncIterable<Directory>,
     before: (window: readonly Directory[]) => Promise<void>,
+    silenceMs: number = SILENCE_MS,
   ) {
     super(source);
     this.#before = before;
+    this.#silenceMs = silenceMs;
   }
 
   async *messages(): AsyncGenerator<PutDirectoriesMessage, void, undefined> {
     let window: Directory[] = [];
     let bytes = 0;
-    for await (const directory of this.checked()) {
+    for await (const directory of punctuated(this.checked(), this.#silenceMs)) {
+      if (directory === undefined) {
+        yield { directories: [] };
+        continue;
+      }
       const { byteLength } = digestDirectory(directory).encoded;
       const isFull = window.length === MAX_WINDOW || bytes + byteLength > CONTENT_MESSAGE_BYTES;
       if (isFull && window.length > 0) {
@@ -96,5 +112,42 @@ export class BatchedUpload extends ClosureUpload implements UploadMessages<PutDi
   async #message(window: readonly Directory[]): Promise<PutDirectoriesMessage> {
     if (window.length > 0) await this.#before(window);
     return { directories: window.map((directory) => digestDirectory(directory).encoded) };
+  }
+}
+
+/** What `source` yields, and `undefined` each time that it takes longer than `silenceMs`. */
+async function* punctuated<T>(
+  source: AsyncGenerator<T, void, undefined>,
+  silenceMs: number,
+): AsyncGenerator<T | undefined, void, undefined> {
+  try {
+    for (;;) {
+      const next = source.next();
+      // Nobody may be there any more to hear of a failure.
+      next.catch(() => {});
+      while (!(await settlesWithin(next, silenceMs))) yield undefined;
+      const { done, value } = await next;
+      if (done === true) return;
+      yield value;
+    }
+  } finally {
+    // Not waited for: a source that hangs ends with the signal of the call.
+    source.return().catch(() => {});
+  }
+}
+
+async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([settled, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
