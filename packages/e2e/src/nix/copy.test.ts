@@ -100,15 +100,4 @@ describe.skipIf(nixMissing !== undefined)("nix copy", () => {
     const hashes = await Promise.all(paths.map((path) => copy.dumpHash(path)));
     expect(new Set(hashes).size).toBe(1);
   });
-
-  it("refuses a path whose references are not there, at once", async () => {
-    const daemon = await start();
-    const url = `${daemon.url}?compression=none`;
-    const args = ["copy", "--no-recursive", "--to", url, sample.libfoo];
-    const { status, stderr } = await sample.store.run("nix", args);
-    expect(status).toBe(1);
-    expect(stderr).toContain(`${sample.libfoo} refers to ${sample.textB}, which is not here`);
-    const known = await rig.run("nix", ["path-info", "--store", daemon.url, sample.libfoo]);
-    expect(known.status).not.toBe(0);
-  });
 });

@@ -34,7 +34,7 @@ export interface SampleClosure extends SamplePaths {
 export const BUILD_LOG = "building libfoo, as one says\n";
 
 /** Length of the large file in `src`, in bytes. */
-const LARGE_BYTES = 3_000_000;
+const LARGE_BYTES = 1_000_000;
 
 const EXPRESSION = `{ source }:
 let
