@@ -8,7 +8,7 @@ import { parseTarget } from "../target/target.js";
 import type { WantedPath } from "./plan.js";
 
 /** Another place than the store of the command: a binary cache or a store. */
-export type OtherPlace =
+type OtherPlace =
   | { readonly kind: "cache"; readonly address: string }
   | { readonly kind: "store"; readonly place: StorePlace }
   /** A store of Nix on this machine, by JSON that describes it. */

@@ -34,8 +34,7 @@ export async function fetchCacheInfo(
   return parseCacheInfo(new TextDecoder().decode(bytes), client.url);
 }
 
-/** @internal */
-export function parseCacheInfo(text: string, url: URL): NixCacheInfo {
+function parseCacheInfo(text: string, url: URL): NixCacheInfo {
   const fields = new Map<string, string>();
   for (const line of text.split("\n")) {
     const [, key, value] = /^([^:\s]+): ?(.*?)\r?$/.exec(line) ?? [];
