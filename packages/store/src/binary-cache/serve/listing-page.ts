@@ -90,7 +90,7 @@ function sizeCell(bytes: bigint): string {
 }
 
 /** Three digits at least, exact below 1 KiB. */
-export function readableSize(bytes: bigint): string {
+function readableSize(bytes: bigint): string {
   if (bytes < 1024n) return `${bytes} B`;
   let size = Number(bytes) / 1024;
   let unit = 0;
