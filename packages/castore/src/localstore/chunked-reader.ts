@@ -4,14 +4,10 @@ import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { createBlake3 } from "../hasher/blake3.js";
 import { RecordKind } from "./pack-format.js";
-import { joinDigests } from "./short-chunks.js";
 import type { StoreCore } from "./store-core.js";
 
-/** Chunks are read in groups of so many bytes: one alone would not be worth the way to a thread. */
-const GROUP_BYTES = 512 * 1024;
-
-/** Groups that are read ahead of the one that is given out. */
-const READ_AHEAD = 2;
+/** Chunks that are read ahead of the one that is given out. */
+const READ_AHEAD = 4;
 
 /**
  * A blob of several chunks. Each is verified before any of its bytes is given out; a stream over the
@@ -64,48 +60,27 @@ export class ChunkedReader implements BlobReader {
     end: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<{ bytes: Uint8Array; at: number }, void, undefined> {
-    const ahead: Promise<readonly Uint8Array[]>[] = [];
+    const ahead: Promise<Uint8Array>[] = [];
     let next = this.#indexOf(start);
-    let current = next;
-    while ((this.#starts[current] as number) < end) {
+    for (let current = next; (this.#starts[current] as number) < end; current++) {
       signal?.throwIfAborted();
-      while (ahead.length <= READ_AHEAD && (this.#starts[next] as number) < end) {
-        const group = this.#groupAt(next, end);
-        const read = this.#readGroup(group);
+      while (
+        next <= current + READ_AHEAD &&
+        next < this.#chunks.length &&
+        (this.#starts[next] as number) < end
+      ) {
+        const read = this.#read(this.#chunks[next] as ChunkMeta);
         // It may fail before its turn comes; until then nobody listens.
         read.catch(() => {});
         ahead.push(read);
-        next += group.length;
+        next++;
       }
-      for (const bytes of await (ahead.shift() as Promise<readonly Uint8Array[]>)) {
-        yield { bytes, at: this.#starts[current++] as number };
-      }
+      yield {
+        bytes: await (ahead.shift() as Promise<Uint8Array>),
+        at: this.#starts[current] as number,
+      };
     }
     signal?.throwIfAborted();
-  }
-
-  /** The chunks from `first` on that are read together, of those that begin before `end`. */
-  #groupAt(first: number, end: number): readonly ChunkMeta[] {
-    const limit = Math.min(end, (this.#starts[first] as number) + GROUP_BYTES);
-    let next = first + 1;
-    while (next < this.#chunks.length && (this.#starts[next] as number) < limit) next++;
-    return this.#chunks.slice(first, next);
-  }
-
-  async #readGroup(chunks: readonly ChunkMeta[]): Promise<readonly Uint8Array[]> {
-    const keys = joinDigests(chunks.map(({ digest }) => digest));
-    const expectedBytes = chunks.reduce((sum, { size }) => sum + size, 0);
-    const maxLength = Number.POSITIVE_INFINITY;
-    const { lengths, content } = await this.#core.readChunks(keys, { maxLength, expectedBytes });
-    let end = 0;
-    return Promise.all(
-      chunks.map((chunk, i) => {
-        const length = lengths[i] as number;
-        if (length !== chunk.size) return this.#read(chunk);
-        end += length;
-        return content.subarray(end - length, end);
-      }),
-    );
   }
 
   /** The chunk that holds byte `offset`. */
