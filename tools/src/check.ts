@@ -5,7 +5,7 @@
 import { type Finding, formatFinding } from "./finding.js";
 import { runProgram } from "./run-program.js";
 import { checkErrors, checkGeneratedCode, checkImports, checkManifests } from "./structure.js";
-import { EMPTY_TALLY, sumTallies, type Tally } from "./tally.js";
+import { EMPTY_TALLY, failure, sumTallies, type Tally } from "./tally.js";
 import { conclude, testPackages, turbo } from "./test-command.js";
 import { REPOSITORY_ROOT, readWorkspace } from "./workspace.js";
 
@@ -39,7 +39,7 @@ async function runStep(step: Step): Promise<Tally> {
   const ok = await step.run();
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`${ok ? "ok    " : "FAILED"} ${step.name} (${seconds} s)`);
-  return ok ? { ...EMPTY_TALLY, passed: 1 } : { ...EMPTY_TALLY, failed: 1 };
+  return ok ? { ...EMPTY_TALLY, passed: 1 } : failure(step.name);
 }
 
 async function pnpm(...args: readonly string[]): Promise<boolean> {
@@ -58,7 +58,7 @@ const tallies: Tally[] = [];
 for (const step of STEPS) tallies.push(await runStep(step));
 const built = await runStep(BUILD);
 tallies.push(built);
-if (built.failed === 0) {
+if (built.failed.length === 0) {
   for (const step of STEPS_AFTER_BUILD) tallies.push(await runStep(step));
   tallies.push(await testPackages(REPOSITORY_ROOT, await readWorkspace(REPOSITORY_ROOT)));
 }

@@ -2,7 +2,14 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { countExit, runPackageTests } from "./run-tests.js";
-import { EMPTY_TALLY, formatSkipped, formatTally, type Tally } from "./tally.js";
+import {
+  EMPTY_TALLY,
+  failure,
+  formatFailures,
+  formatSkipped,
+  formatTally,
+  type Tally,
+} from "./tally.js";
 import { REPOSITORY_ROOT } from "./workspace.js";
 
 const IMPORT = 'import { beforeAll, describe, expect, it } from "vitest";\n';
@@ -43,6 +50,11 @@ describe("runPackageTests()", () => {
         it.skip("hides", () => {});`,
     });
     expect(formatTally(tally)).toBe("3 passed, 1 failed, 2 skipped");
+    expect(formatFailures(tally)).toEqual([
+      "FAILED: p/a.test.ts > fails",
+      "    expected 1 to be 2 // Object.is equality",
+      expect.stringMatching(/^ {4}at .*a\.test\.ts:\d+:\d+/),
+    ]);
     expect(formatSkipped(tally)).toEqual([
       "skipped: p/a.test.ts > skips: no kernel",
       expect.stringMatching(/^skipped: p\/a\.test\.ts > hides: NO REASON GIVEN/),
@@ -59,12 +71,13 @@ describe("runPackageTests()", () => {
     ["a file without tests", "export {};"],
   ])("counts %s that fails as a failure", async (_, source) => {
     const tally = await run({ "a.test.ts": source, "b.test.ts": 'it("b", () => {});' });
-    expect(tally.failed).toBe(1);
+    expect(tally.failed).toHaveLength(1);
+    expect(formatFailures(tally).length).toBeGreaterThan(1);
     expect(tally.passed).toBeGreaterThan(0);
   });
 
   it("counts a package without any test file as a failure", async () => {
-    expect(await run({})).toEqual({ passed: 0, failed: 1, skipped: [] });
+    expect(await run({})).toEqual(failure("p", expect.stringContaining("exit code")));
   });
 
   it("counts nothing for a package without a vitest configuration", async () => {
@@ -75,12 +88,14 @@ describe("runPackageTests()", () => {
 
 describe("countExit()", () => {
   it("turns a missing tally into one failure", () => {
-    expect(countExit(undefined, 0)).toEqual({ passed: 0, failed: 1, skipped: [] });
+    expect(countExit("p", undefined, 0)).toEqual(failure("p", "The test run left no tally"));
   });
 
   it("turns a bad exit without a failed test into one failure", () => {
-    expect(countExit({ passed: 4, failed: 0, skipped: [] }, 1).failed).toBe(1);
-    expect(countExit({ passed: 4, failed: 2, skipped: [] }, 1).failed).toBe(2);
-    expect(countExit({ passed: 4, failed: 0, skipped: [] }, 0).failed).toBe(0);
+    const failures = (tally: Tally, exitCode: number): number =>
+      countExit("p", tally, exitCode).failed.length;
+    expect(failures({ ...EMPTY_TALLY, passed: 4 }, 1)).toBe(1);
+    expect(failures(failure("p/a.test.ts > a"), 1)).toBe(1);
+    expect(failures({ ...EMPTY_TALLY, passed: 4 }, 0)).toBe(0);
   });
 });

@@ -2,7 +2,7 @@ import { access, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "./run-program.js";
-import { EMPTY_TALLY, type Tally } from "./tally.js";
+import { EMPTY_TALLY, failure, sumTallies, type Tally } from "./tally.js";
 import { TALLY_FILE_VARIABLE } from "./vitest-reporter.js";
 import type { WorkspacePackage } from "./workspace.js";
 
@@ -29,25 +29,28 @@ export async function runPackageTests(
     const env = { [TALLY_FILE_VARIABLE]: file };
     const vitest = join(cwd, "node_modules/.bin/vitest");
     const { exitCode } = await runProgram(vitest, args, { cwd, env, output });
-    return inPackage(item, countExit(await readTally(file), exitCode));
+    return countExit(item.directory, inPackage(item, await readTally(file)), exitCode);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
 /** A run that failed without a failed test, or that left no tally, is one failure. */
-export function countExit(tally: Tally | undefined, exitCode: number): Tally {
-  if (tally === undefined) return { ...EMPTY_TALLY, failed: 1 };
-  return exitCode !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
+export function countExit(name: string, tally: Tally | undefined, exitCode: number): Tally {
+  if (tally === undefined) return failure(name, "The test run left no tally");
+  if (exitCode === 0 || tally.failed.length > 0) return tally;
+  const more = failure(name, `The test run ended with exit code ${exitCode}, but no test failed`);
+  return sumTallies([tally, more]);
 }
 
 /** Names of tests begin with a file of their package; the folder of the package makes them unique. */
-function inPackage(item: WorkspacePackage, tally: Tally): Tally {
-  const skipped = tally.skipped.map((test) => ({
+function inPackage(item: WorkspacePackage, tally: Tally | undefined): Tally | undefined {
+  if (tally === undefined) return undefined;
+  const named = <T extends { readonly name: string }>(test: T): T => ({
     ...test,
     name: `${item.directory}/${test.name}`,
-  }));
-  return { ...tally, skipped };
+  });
+  return { ...tally, failed: tally.failed.map(named), skipped: tally.skipped.map(named) };
 }
 
 async function readTally(file: string): Promise<Tally | undefined> {

@@ -1,7 +1,14 @@
-import { ensureDebianPackages, TEST_NEEDS } from "./debian-packages.js";
+import { type DebianNeed, ensureDebianPackages, TEST_NEEDS } from "./debian-packages.js";
 import { runProgram } from "./run-program.js";
 import { runPackageTests } from "./run-tests.js";
-import { EMPTY_TALLY, formatSkipped, formatTally, sumTallies, type Tally } from "./tally.js";
+import {
+  failure,
+  formatFailures,
+  formatSkipped,
+  formatTally,
+  sumTallies,
+  type Tally,
+} from "./tally.js";
 import type { WorkspacePackage } from "./workspace.js";
 
 /**
@@ -33,7 +40,7 @@ export async function testPackages(
   const tallies: Tally[] = [];
   if (packages.some((item) => item.name === "@tvix/e2e")) {
     const missing = await ensureDebianPackages(TEST_NEEDS, (line) => console.log(line));
-    if (isBuildServer()) tallies.push({ ...EMPTY_TALLY, failed: missing.length });
+    if (isBuildServer()) tallies.push(...missing.map(notInstalled));
   }
   for (const item of packages) {
     console.log(`\n== ${item.name}`);
@@ -42,11 +49,16 @@ export async function testPackages(
   return sumTallies(tallies);
 }
 
-/** Prints why tests were skipped, then the one line that ends every run, and sets the exit code. */
+/** Prints why tests were skipped, what failed, then the one line that ends every run, and sets the exit code. */
 export function conclude(tally: Tally): void {
   for (const line of formatSkipped(tally)) console.log(line);
+  for (const line of formatFailures(tally)) console.log(line);
   console.log(formatTally(tally));
-  process.exitCode = tally.failed === 0 ? 0 : 1;
+  process.exitCode = tally.failed.length === 0 ? 0 : 1;
+}
+
+function notInstalled({ debianPackage }: DebianNeed): Tally {
+  return failure(`Debian package ${debianPackage}`, "The tests need it, and it is not installed");
 }
 
 function isBuildServer(): boolean {

@@ -1,5 +1,5 @@
 /** `pnpm test [FOLDER…]`: builds, then runs the tests of all packages, or of those in the folders named. */
-import { EMPTY_TALLY } from "./tally.js";
+import { failure } from "./tally.js";
 import { conclude, testPackages, turbo } from "./test-command.js";
 import { REPOSITORY_ROOT, readWorkspace } from "./workspace.js";
 
@@ -9,4 +9,4 @@ const packages = (await readWorkspace(REPOSITORY_ROOT)).filter(
 );
 if (packages.length === 0) console.log(`No package is called ${wanted.join(" or ")}`);
 const built = packages.length > 0 && (await turbo(REPOSITORY_ROOT, "build", packages));
-conclude(built ? await testPackages(REPOSITORY_ROOT, packages) : { ...EMPTY_TALLY, failed: 1 });
+conclude(built ? await testPackages(REPOSITORY_ROOT, packages) : failure("build"));
