@@ -1,5 +1,7 @@
+import { once } from "node:events";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { Code } from "@connectrpc/connect";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Harness } from "../../test/harness.js";
 import type { RequestEnd } from "./hooks.js";
 
@@ -40,5 +42,49 @@ describe("createHttpSurface()", () => {
     await response.arrayBuffer();
     expect(response.status).toBe(httpStatus);
     expect(await ended).toMatchObject({ httpStatus, code });
+  });
+});
+
+describe("createHttpSurface() refusing over HTTP/2", () => {
+  let session: ClientHttp2Session;
+  let stream: ClientHttp2Stream;
+  let answered: Promise<number>;
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    session = connect(harness.url);
+    const headers = { ":method": "POST", ":path": STAT, "content-type": "text/plain" };
+    stream = session.request(headers, { endStream: false });
+    answered = once(stream, "response").then(([head]) => Number(head[":status"]));
+    stream.write("{");
+    await vi.waitUntil(() => vi.getTimerCount() > 0);
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+    session.destroy();
+  });
+
+  it("answers when the request has ended", async () => {
+    const ping = new Promise((resolve) => session.ping(() => resolve("no answer yet")));
+    expect(await Promise.race([answered, ping])).toBe("no answer yet");
+    stream.end("}");
+    expect(await answered).toBe(415);
+  });
+
+  it("does not wait for long when the rest is late", async () => {
+    vi.runOnlyPendingTimers();
+    expect(await answered).toBe(415);
+  });
+
+  it("does not wait for the rest of a long request", async () => {
+    stream.write(new Uint8Array(65 * 1024));
+    expect(await answered).toBe(415);
+  });
+
+  it("is through with a client that goes away", async () => {
+    stream.destroy();
+    expect(await ended).toMatchObject({ code: Code.Canceled });
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -23,7 +23,7 @@ import { type CorsOptions, createCorsGate } from "./cors.js";
 import type { Authorize, Peer, RequestHead, RpcObserver, Surface } from "./hooks.js";
 import type { RpcServerLimits } from "./limits.js";
 import type { MethodTable } from "./method-table.js";
-import { requestBody } from "./request-body.js";
+import { requestBody, restOfRequest } from "./request-body.js";
 
 /** A request over HTTP/1.1 or HTTP/2. */
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
@@ -86,7 +86,7 @@ export function createHttpSurface(options: HttpSurfaceOptions): HttpSurface {
       if (handler !== undefined) {
         void call(handler, request, response, outcome);
       } else if (outcome.refused !== undefined) {
-        refuse(response, outcome.refused);
+        void refuse(request, response, outcome.refused);
       } else {
         serveFallback(options.fallback, request, response, outcome);
       }
@@ -164,6 +164,7 @@ async function call(
     const values = createContextValues().set(OUTCOME, outcome);
     const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
     const answer = await handler({ ...incoming, body: requestBody(request, response) });
+    if (answer.status >= 400) await restOfRequest(request);
     const { body } = answer;
     await universalResponseToNodeResponse(
       body === undefined ? answer : { ...answer, body: returnOnClose(body, response) },
@@ -175,7 +176,7 @@ async function call(
     if (response.headersSent) {
       response.destroy();
     } else {
-      refuse(response, toStatus(error));
+      await refuse(request, response, toStatus(error));
     }
   }
 }
@@ -229,18 +230,28 @@ function serveFallback(
   outcome: Outcome,
 ): void {
   if (fallback === undefined) {
-    refuse(response, new ConnectError("there is nothing at this path", Code.NotFound));
+    void refuse(
+      request,
+      response,
+      new ConnectError("there is nothing at this path", Code.NotFound),
+    );
     return;
   }
   try {
     fallback(request, response);
   } catch (error) {
     outcome.error = error;
-    refuse(response, toStatus(error));
+    void refuse(request, response, toStatus(error));
   }
 }
 
-function refuse(response: HttpResponse, error: ConnectError): void {
+/** Answers with an error; never rejects. */
+async function refuse(
+  request: HttpRequest,
+  response: HttpResponse,
+  error: ConnectError,
+): Promise<void> {
+  await restOfRequest(request);
   if (response.headersSent) {
     response.destroy();
     return;
@@ -312,7 +323,7 @@ function codeOf(response: HttpResponse, { code }: Outcome): Code | 0 {
   if (code !== 0) {
     return code;
   }
-  if (!response.writableFinished) {
+  if (!response.headersSent || !response.writableFinished) {
     return Code.Canceled;
   }
   const { statusCode } = response;

@@ -30,6 +30,37 @@ export async function* requestBody(
   }
 }
 
+/** How long a refusal waits for the rest of a short request, in ms. */
+const REST_MS = 100;
+
+/** The most bytes a refusal waits for. */
+const REST_BYTES = 64 * 1024;
+
+/**
+ * Throws away the rest of a short request, so that it can be refused when it is there as a whole: there are
+ * clients over HTTP/2 (curl up to 7.88) that lose an answer which ends before they have sent everything. Goes
+ * on without the rest when it is long, or late.
+ */
+export async function restOfRequest(request: HttpRequest): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  await new Promise<void>((resolve) => {
+    let left = REST_BYTES;
+    const take = (piece: Uint8Array): void => {
+      left -= piece.byteLength;
+      if (left < 0) end();
+    };
+    const end = (): void => {
+      clearTimeout(timer);
+      request.off("data", take).off("end", end).off("close", end).off("error", end);
+      request.resume();
+      resolve();
+    };
+    const timer = setTimeout(end, REST_MS);
+    request.on("error", () => {});
+    request.on("data", take).once("end", end).once("close", end).once("error", end);
+  });
+}
+
 function discardRest(request: HttpRequest, response: HttpResponse): void {
   request.on("error", () => {});
   request.resume();
