@@ -20,17 +20,34 @@ interface Decoder {
 /** Tasks that a thread holds: one at work and one behind it, so that it never waits for the next. */
 const TASKS_PER_THREAD = 2;
 
-/** Threads that read; started one by one, as more than one has work waiting. */
+/** Does what a thread does, in this one. */
+type ReadHere = (wanted: WantedChunks) => ShortChunks;
+
+export interface DecoderPoolOptions {
+  /** Most threads. */
+  readonly maxThreads: number;
+  /** Takes the place of threads where they cannot be started, or end before their work is done. */
+  readonly readHere: ReadHere;
+}
+
+/**
+ * Threads that read; started one by one, as more than one has work waiting. A system that has no more
+ * threads to give makes reading slower and not impossible.
+ */
 export class DecoderPool {
   readonly #data: DecoderThreadData;
-  readonly #maxThreads: number;
+  readonly #options: DecoderPoolOptions;
+  /** A thread has failed: whatever the cause, the next one would most likely do the same. */
+  #isBroken = false;
   readonly #decoders: Decoder[] = [];
   readonly #waiting: Task[] = [];
+  /** For this thread. */
+  readonly #here: Task[] = [];
   #closed = false;
 
-  constructor(data: DecoderThreadData, maxThreads: number) {
+  constructor(data: DecoderThreadData, options: DecoderPoolOptions) {
     this.#data = data;
-    this.#maxThreads = maxThreads;
+    this.#options = options;
   }
 
   /** See `readShortChunks()`. */
@@ -50,7 +67,10 @@ export class DecoderPool {
   #dispatch(): void {
     while (this.#waiting.length > 0) {
       const decoder = this.#free(1) ?? this.#start() ?? this.#free(TASKS_PER_THREAD);
-      if (decoder === undefined) return;
+      if (decoder === undefined) {
+        if (this.#decoders.length === 0) this.#readHere(this.#waiting.splice(0));
+        return;
+      }
       const task = this.#waiting.shift() as Task;
       decoder.tasks.push(task);
       decoder.worker.ref();
@@ -64,21 +84,30 @@ export class DecoderPool {
   }
 
   #start(): Decoder | undefined {
-    if (this.#decoders.length >= this.#maxThreads) return undefined;
-    const worker = new Worker(workerUrl("decoder-thread", import.meta.url), {
-      workerData: this.#data,
-      // As in writer.ts.
-      execArgv: [],
-    });
+    if (this.#isBroken || this.#decoders.length >= this.#options.maxThreads) return undefined;
+    const worker = this.#startWorker();
+    if (worker === undefined) return undefined;
     const decoder: Decoder = { worker, tasks: [] };
     worker.on("message", (reply: DecodeReply) => this.#settle(decoder, reply));
-    worker.on("error", (cause) => {
-      const text = `Cannot read: a thread that decodes has failed: ${cause.message}`;
-      this.#lose(decoder, new CastoreError("STORAGE", text, { cause }));
-    });
-    worker.on("exit", () => this.#lose(decoder, closedError()));
+    worker.on("error", () => this.#lose(decoder));
+    worker.on("exit", () => this.#lose(decoder));
     this.#decoders.push(decoder);
     return decoder;
+  }
+
+  /** `undefined` when the system does not let a thread begin. */
+  #startWorker(): Worker | undefined {
+    try {
+      return new Worker(workerUrl("decoder-thread", import.meta.url), {
+        workerData: this.#data,
+        // As in writer.ts.
+        execArgv: [],
+      });
+    } catch {
+      // What is wrong with what is wanted shows when it is read here.
+      this.#isBroken = true;
+      return undefined;
+    }
   }
 
   #settle(decoder: Decoder, reply: DecodeReply): void {
@@ -90,12 +119,36 @@ export class DecoderPool {
     this.#dispatch();
   }
 
-  #lose(decoder: Decoder, error: unknown): void {
+  /** A thread has ended: it could not begin, failed, or was told to. */
+  #lose(decoder: Decoder): void {
     const at = this.#decoders.indexOf(decoder);
     if (at !== -1) this.#decoders.splice(at, 1);
-    for (const task of decoder.tasks.splice(0)) task.reject(error);
-    if (this.#decoders.length > 0 && !this.#closed) return;
-    for (const task of this.#waiting.splice(0)) task.reject(error);
+    const lost = decoder.tasks.splice(0);
+    if (this.#closed) {
+      for (const task of [...lost, ...this.#waiting.splice(0)]) task.reject(closedError());
+      return;
+    }
+    this.#isBroken = true;
+    this.#readHere(lost);
+    this.#dispatch();
+  }
+
+  /** One after the other, each in a turn of its own, so that others get theirs. */
+  #readHere(tasks: readonly Task[]): void {
+    const isIdle = this.#here.length === 0;
+    this.#here.push(...tasks);
+    if (isIdle && tasks.length > 0) setImmediate(() => this.#readNextHere());
+  }
+
+  #readNextHere(): void {
+    const [task] = this.#here;
+    try {
+      task?.resolve(this.#options.readHere(task.wanted));
+    } catch (error) {
+      task?.reject(error);
+    }
+    this.#here.shift();
+    if (this.#here.length > 0) setImmediate(() => this.#readNextHere());
   }
 }
 

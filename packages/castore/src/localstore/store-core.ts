@@ -16,7 +16,7 @@ import type { RecordKind } from "./pack-format.js";
 import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
 import { encodeRecord, paddedKey } from "./record.js";
 import { RecordReader } from "./record-reader.js";
-import { readShortChunks, type ShortChunks } from "./short-chunks.js";
+import { readShortChunks, type ShortChunks, type WantedChunks } from "./short-chunks.js";
 import type { RecoveryReport } from "./write-session.js";
 import { Writer } from "./writer.js";
 import type { LockHolder } from "./writer-lock.js";
@@ -147,14 +147,23 @@ export class StoreCore {
     }
     this.#bytesRead += expectedBytes;
     if (expectedBytes < MIN_THREADED_BYTES || this.#bytesRead < UNTHREADED_BYTES) {
-      const wanted = { keys, maxLength, maxStored: MAX_UNTHREADED_RECORD };
-      return readShortChunks({ index, records: this.records }, wanted);
+      return this.#readChunksHere({ keys, maxLength, maxStored: MAX_UNTHREADED_RECORD });
     }
     this.#decoders ??= new DecoderPool(
       { indexFile: this.layout.index, packs: this.layout.packs },
-      Math.max(1, Math.min(availableParallelism(), MAX_DECODER_THREADS)),
+      {
+        maxThreads: Math.max(1, Math.min(availableParallelism(), MAX_DECODER_THREADS)),
+        readHere: (chunks) => this.#readChunksHere(chunks),
+      },
     );
     return this.#decoders.read({ keys, maxLength, maxStored: Number.POSITIVE_INFINITY });
+  }
+
+  #readChunksHere(wanted: WantedChunks): ShortChunks {
+    this.#closing.signal.throwIfAborted();
+    const index = this.index();
+    if (index === undefined) throw new CastoreError("STORAGE", "Cannot read: the index is gone");
+    return readShortChunks({ index, records: this.records }, wanted);
   }
 
   has(kind: RecordKind, key: Uint8Array): boolean {
