@@ -20,6 +20,7 @@ import type { RecordLocation } from "./index-rows.js";
 import { RecordKind } from "./pack-format.js";
 import { joinDigests } from "./short-chunks.js";
 import type { StoreCore } from "./store-core.js";
+import { Turns } from "./turns.js";
 
 /** Blobs up to this size are one chunk whatever they hold, so they need no cutting. */
 const SINGLE_CHUNK_BYTES: number = chunkSizes().min;
@@ -37,12 +38,19 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
-    return this.#has(digest);
+    return this.#hasSingle(digest) || (this.#hasList(digest) && (await this.#hasChunks(digest)));
   }
 
   async hasMany(digests: readonly B3Digest[], options: CallOptions = {}): Promise<boolean[]> {
     options.signal?.throwIfAborted();
-    return digests.map((digest) => this.#has(digest));
+    const present: boolean[] = [];
+    for (const digest of digests) {
+      const isThere = this.#hasSingle(digest);
+      // Most that is not there has no list either, and is not worth a promise.
+      present.push(isThere || (this.#hasList(digest) && (await this.#hasChunks(digest))));
+      options.signal?.throwIfAborted();
+    }
+    return present;
   }
 
   async openRead(digest: B3Digest, options: CallOptions = {}): Promise<BlobReader | undefined> {
@@ -145,13 +153,27 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     options: CallOptions = {},
   ): Promise<readonly ChunkMeta[] | undefined> {
     options.signal?.throwIfAborted();
-    if (this.#core.has(RecordKind.CHUNK, digest.toBytes())) return [];
+    if (this.#hasSingle(digest)) return [];
     return this.#chunkList(digest);
   }
 
-  #has(digest: B3Digest): boolean {
-    const key = digest.toBytes();
-    return this.#core.has(RecordKind.CHUNK, key) || this.#core.has(RecordKind.CHUNK_LIST, key);
+  #hasSingle(digest: B3Digest): boolean {
+    return this.#core.has(RecordKind.CHUNK, digest.toBytes());
+  }
+
+  #hasList(digest: B3Digest): boolean {
+    return this.#core.has(RecordKind.CHUNK_LIST, digest.toBytes());
+  }
+
+  /** Whether all chunks of a blob are there: without one it is of no use to anybody. */
+  async #hasChunks(digest: B3Digest): Promise<boolean> {
+    // A blob may have a million of them.
+    const turns = new Turns();
+    for (const chunk of (await this.#chunkList(digest)) ?? []) {
+      if (!this.#hasSingle(chunk.digest)) return false;
+      await turns.next();
+    }
+    return true;
   }
 
   async #chunkList(digest: B3Digest): Promise<ChunkMeta[] | undefined> {
