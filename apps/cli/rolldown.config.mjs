@@ -3,6 +3,7 @@
 import { defineConfig } from "rolldown";
 
 const castore = "../../packages/castore/dist";
+const store = "../../packages/store/dist";
 
 /**
  * Loads a CommonJS package as one: for an `import` of it Node would read all of its files twice, first
@@ -27,6 +28,7 @@ export default defineConfig({
     "decoder-thread": `${castore}/localstore/decoder-thread.js`,
     "encoder-thread": `${castore}/localstore/encoder-thread.js`,
     "writer-thread": `${castore}/localstore/writer-thread.js`,
+    "bzip2-thread": `${store}/compression/bzip2-thread.js`,
   },
   // Compiled code and WebAssembly are found through their packages.
   plugins: [required],

@@ -1,171 +1,44 @@
 import { concatBytes } from "@tvix/castore";
-import bzip2 from "unbzip2-stream/lib/bzip2.js";
-import { CompressionError } from "./compression-error.js";
-
-/** Bytes of a header. */
-const HEADER_BYTES = 4;
-
-/** What a block of one unit of 100,000 bytes takes at most when it is written by bzip2, about. */
-const UNIT_BYTES = 105_000;
-
-/** Thrown by the bit reader; the block is read again when there is more. */
-const NEEDS_MORE: Error = new Error("it was cut off");
+import { beginBzip2 } from "./bzip2-steps.js";
 
 /**
- * Decompresses bzip2, one block at a time: a block makes at most 46 MB, however small it is. Takes several
- * streams one after the other.
+ * Decompresses bzip2, a block of at most 46 MB at a time, in a thread: a block takes up to some tenths of a
+ * second, in which nobody else would be answered.
  *
- * The decoder is the one of `unbzip2-stream`; its stream would decompress all that it has been given
- * at once, which can be any amount.
+ * @throws {@link CompressionError}
  */
 export async function* readBzip2(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
-  const reader = new BitReader();
-  const stream = new StreamState();
-  let wanted = HEADER_BYTES;
+  const steps = beginBzip2();
+  let input: Uint8Array | undefined;
   let ended = false;
   try {
     for (;;) {
-      while (!ended && reader.available < wanted) {
-        const next = await iterator.next();
-        if (next.done === true) ended = true;
-        else reader.push(next.value);
-      }
-      if (reader.available === 0 && stream.isBetween) break;
-      const bytes = readPart(reader, stream, ended);
-      if (bytes === undefined) wanted = reader.available + UNIT_BYTES;
-      else {
-        wanted = Math.max(HEADER_BYTES, stream.blockSize * UNIT_BYTES);
-        if (bytes.byteLength > 0) yield bytes;
-      }
+      const step = await steps.step(input, ended);
+      input = undefined;
+      if (step.type === "done") return;
+      if (step.type === "bytes") yield step.bytes;
+      else ({ input, ended } = await gather(iterator, step.wanted));
     }
-    if (!stream.hasBegun) throw CompressionError.of("bzip2", NEEDS_MORE);
   } finally {
+    steps.close();
     await iterator.return?.();
   }
 }
 
-/** The next header or block; `undefined` when there is not all of it yet. */
-function readPart(reader: BitReader, stream: StreamState, ended: boolean): Uint8Array | undefined {
-  const mark = reader.mark();
-  try {
-    const bytes = stream.read((count) => reader.bits(count));
-    reader.forget();
-    return bytes;
-  } catch (error) {
-    if (error !== NEEDS_MORE || ended) throw CompressionError.of("bzip2", error);
-    reader.rewind(mark);
-    return undefined;
+/** At least `wanted` bytes, unless the source ends: a way to the thread and back costs more than a few bytes. */
+async function gather(
+  iterator: AsyncIterator<Uint8Array>,
+  wanted: number,
+): Promise<{ readonly input: Uint8Array; readonly ended: boolean }> {
+  const pieces: Uint8Array[] = [];
+  for (let length = 0; length < wanted; ) {
+    const next = await iterator.next();
+    if (next.done === true) return { input: concatBytes(pieces), ended: true };
+    pieces.push(next.value);
+    length += next.value.byteLength;
   }
-}
-
-/** Where in a file the decoder is. */
-class StreamState {
-  hasBegun = false;
-  /** In units of 100,000 bytes; 0 between streams. */
-  blockSize = 0;
-  #check = 0;
-  #work = new Int32Array(0);
-
-  get isBetween(): boolean {
-    return this.blockSize === 0;
-  }
-
-  /** Reads a header, a block or the end of a stream; changes nothing when it throws. */
-  read(bits: (count: number | null) => number): Uint8Array {
-    if (this.isBetween) {
-      this.blockSize = bzip2.header(bits);
-      this.#check = 0;
-      this.hasBegun = true;
-      this.#work = new Int32Array(100_000 * this.blockSize);
-      return new Uint8Array(0);
-    }
-    const output = new GrowingBytes();
-    const write = (byte: number): void => output.push(byte);
-    const check = bzip2.decompress(bits, write, this.#work, this.#work.length, this.#check);
-    if (check === null) this.blockSize = 0;
-    else this.#check = check;
-    return output.take();
-  }
-}
-
-/** Bytes that come one by one. */
-class GrowingBytes {
-  #bytes = new Uint8Array(1 << 16);
-  #length = 0;
-
-  push(byte: number): void {
-    if (this.#length === this.#bytes.byteLength) {
-      const grown = new Uint8Array(2 * this.#length);
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-    }
-    this.#bytes[this.#length++] = byte;
-  }
-
-  take(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
-}
-
-/** Bits, the highest of each byte first. */
-class BitReader {
-  #bytes: Uint8Array = new Uint8Array(0);
-  #waiting: Uint8Array[] = [];
-  #waitingLength = 0;
-  /** In bits. */
-  #position = 0;
-
-  /** Whole bytes that are left. */
-  get available(): number {
-    return this.#bytes.byteLength + this.#waitingLength - Math.ceil(this.#position / 8);
-  }
-
-  push(bytes: Uint8Array): void {
-    this.#waiting.push(bytes);
-    this.#waitingLength += bytes.byteLength;
-  }
-
-  mark(): number {
-    this.#join();
-    return this.#position;
-  }
-
-  rewind(mark: number): void {
-    this.#position = mark;
-  }
-
-  /** What has been read is not needed any more. */
-  forget(): void {
-    this.#bytes = this.#bytes.subarray(this.#position >>> 3);
-    this.#position &= 7;
-  }
-
-  /** @param count - of bits, at most 32; `null` goes on to the next byte */
-  bits(count: number | null): number {
-    if (count === null) {
-      this.#position = (this.#position + 7) & ~7;
-      return 0;
-    }
-    let result = 0;
-    for (let left = count; left > 0; ) {
-      const byte = this.#bytes[this.#position >>> 3];
-      if (byte === undefined) throw NEEDS_MORE;
-      const inByte = 8 - (this.#position & 7);
-      const taken = Math.min(left, inByte);
-      result = (result << taken) | ((byte >>> (inByte - taken)) & ((1 << taken) - 1));
-      this.#position += taken;
-      left -= taken;
-    }
-    return result;
-  }
-
-  #join(): void {
-    if (this.#waitingLength === 0) return;
-    this.#bytes = concatBytes([this.#bytes, ...this.#waiting]);
-    this.#waiting = [];
-    this.#waitingLength = 0;
-  }
+  return { input: concatBytes(pieces), ended: false };
 }
