@@ -1,4 +1,4 @@
-import { blake3, encodeNode, type Node } from "@tvix/castore";
+import { blake3, CastoreError, encodeNode, type Node } from "@tvix/castore";
 import type { NarLayout } from "../nar/nar-layout.js";
 import { NarRenderError } from "../nar/nar-render-error.js";
 import { encodeNixBase32 } from "../nixbase32.js";
@@ -6,11 +6,15 @@ import type { CacheParts } from "./cache-parts.js";
 import type { Content } from "./content.js";
 import { respondWith } from "./content.js";
 import type { CacheRequest, CacheResponse } from "./exchange.js";
+import { readFirst } from "./read-first.js";
 import { CacheRefusal } from "./refusal.js";
 import { STREAM_ENCODER } from "./stream-encoder.js";
 
 /** What a URL of content stands for never changes. */
-const IMMUTABLE = "public, max-age=31536000, immutable";
+export const IMMUTABLE = "public, max-age=31536000, immutable";
+
+/** Of NARs, compressed or not. */
+export const NAR_TYPE = "application/x-nix-nar";
 
 /**
  * The response with the NAR of `root`. All that it takes is looked for before: a response that has begun
@@ -28,17 +32,27 @@ export async function respondWithNar(
   if (layout.size !== narSize) {
     throw new CacheRefusal(400, `the NAR has ${layout.size} bytes, not ${narSize}`);
   }
-  const missing = await layout.missing({ signal });
-  if (missing !== undefined) throw incomplete(missing);
-  const content: Content = {
+  try {
+    const missing = await layout.missing({ signal });
+    if (missing !== undefined) throw missing;
+    return await readFirst(
+      request,
+      respondWith(request, contentOf(layout, signal), STREAM_ENCODER),
+    );
+  } catch (error) {
+    throw incomplete(error);
+  }
+}
+
+function contentOf(layout: NarLayout, signal: AbortSignal): Content {
+  return {
     size: Number(layout.size),
-    type: "application/x-nix-nar",
+    type: NAR_TYPE,
     // The node decides every byte of the NAR.
-    etag: `"${encodeNixBase32(blake3(encodeNode(root)).toBytes())}"`,
+    etag: `"${encodeNixBase32(blake3(encodeNode(layout.root)).toBytes())}"`,
     cacheControl: IMMUTABLE,
     stream: ({ start, end }) => layout.stream({ offset: start, length: end - start }, { signal }),
   };
-  return respondWith(request, content, STREAM_ENCODER);
 }
 
 /** @throws {@link CacheRefusal} with 404 when a Directory is missing */
@@ -50,16 +64,19 @@ export async function layoutOf(
   try {
     return await parts.layouts.get(root, { signal });
   } catch (error) {
-    throw error instanceof NarRenderError ? incomplete(error) : error;
+    throw incomplete(error);
   }
 }
 
-function incomplete(error: NarRenderError): CacheRefusal {
+/** What to throw for a failure to read a tree: what is not there is not found. */
+function incomplete(error: unknown): unknown {
+  // Of a chunk within a blob.
+  if (CastoreError.is(error, "MISSING_REFERENCE")) return refusal(404, error);
+  if (!(error instanceof NarRenderError)) return error;
   // Damage is no absence: whoever asks elsewhere should know, and somebody should look here.
-  return new CacheRefusal(
-    error.code === "CORRUPT" ? 500 : 404,
-    error.message,
-    {},
-    { cause: error },
-  );
+  return refusal(error.code === "CORRUPT" ? 500 : 404, error);
+}
+
+function refusal(status: number, cause: Error): CacheRefusal {
+  return new CacheRefusal(status, cause.message, {}, { cause });
 }

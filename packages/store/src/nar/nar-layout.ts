@@ -22,6 +22,9 @@ import { type CastoreServices, renderSteps } from "./renderer.js";
 /** Blobs that are asked for at once when what is missing is looked for. */
 const HAS_MANY_BLOBS = 4096;
 
+/** Read again from where a read has failed: more than what is read ahead of the place of the failure. */
+const PROBE_BYTES = 4 * 1024 * 1024;
+
 /** What a layout without directories takes in memory, about. */
 const OVERHEAD_BYTES = 1024;
 
@@ -51,7 +54,7 @@ export interface LaidOutStep {
  * at a blob, and any range of it is found in O(log n) for each level of the tree.
  *
  * Holds every Directory once, encoded, and a number for each entry: some 60 bytes and its name for an
- * entry. Framing is made again from that. Nothing of it changes, and what was read from the directory
+ * entry. Framing is made again from that. None of that changes, and what was read from the directory
  * service once is not read again.
  */
 export class NarLayout {
@@ -64,6 +67,10 @@ export class NarLayout {
   readonly memoryBytes: number;
   readonly #blobs: BlobService;
   readonly #layouts: DirectoryLayouts;
+  /** All blobs were there when they were looked for, and no read has failed since. */
+  #isComplete = false;
+  /** Where the last read that failed did so, in bytes from the start of the NAR. */
+  #failedAt: number | undefined;
 
   private constructor(blobs: BlobService, root: Node, layouts: DirectoryLayouts) {
     this.root = root;
@@ -115,12 +122,18 @@ export class NarLayout {
     const { resumeAt, skip } = walk.beginning;
     const rendered = renderSteps(this.#blobs, () => walk, { ...options, resumeAt });
     let at = start - skip;
-    for await (const bytes of rendered) {
-      const from = Math.max(0, start - at);
-      const to = Math.min(bytes.byteLength, end - at);
-      at += bytes.byteLength;
-      if (from < to) yield from === 0 && to === bytes.byteLength ? bytes : bytes.subarray(from, to);
-      if (at >= end) return;
+    try {
+      for await (const bytes of rendered) {
+        const from = Math.max(0, start - at);
+        const to = Math.min(bytes.byteLength, end - at);
+        at += bytes.byteLength;
+        if (from < to)
+          yield from === 0 && to === bytes.byteLength ? bytes : bytes.subarray(from, to);
+        if (at >= end) return;
+      }
+    } catch (error) {
+      if (options.signal?.aborted !== true) this.#distrust(Math.max(start, at));
+      throw error;
     }
   }
 
@@ -166,15 +179,39 @@ export class NarLayout {
    * Looks for a blob that is not stored, before any of them is read: an answer that has begun cannot
    * become another one. The Directories have all been there, and are kept here.
    *
+   * That all is there is remembered until a read fails: content does not go away by itself. After a
+   * failure the place where it was is read again first.
+   *
    * @returns what {@link stream} would throw; `undefined` when all is there
+   * @throws what reading throws where it has failed before
    */
   async missing(options: CallOptions = {}): Promise<NarRenderError | undefined> {
+    await this.#readAgain(options);
+    if (this.#isComplete) return undefined;
     for (const digests of this.#digests()) {
       const stored = await this.#blobs.hasMany(digests, options);
       const missing = digests.find((_, i) => stored[i] !== true);
       if (missing !== undefined) return this.#missingBlob(missing);
     }
+    // A read may have failed meanwhile.
+    this.#isComplete = this.#failedAt === undefined;
     return undefined;
+  }
+
+  #distrust(failedAt: number): void {
+    this.#isComplete = false;
+    this.#failedAt = failedAt;
+  }
+
+  /** @throws what reading throws, while it fails at the same place */
+  async #readAgain(options: CallOptions): Promise<void> {
+    const offset = this.#failedAt;
+    if (offset === undefined) return;
+    const length = Math.min(PROBE_BYTES, Number(this.size) - offset);
+    for await (const _ of this.stream({ offset, length }, options)) {
+      // Only whether it can be read counts.
+    }
+    if (this.#failedAt === offset) this.#failedAt = undefined;
   }
 
   /** The blobs of all files, some at a time; those of one directory are not repeated elsewhere. */

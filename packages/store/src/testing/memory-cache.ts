@@ -14,6 +14,8 @@ export interface AskOptions {
   /** Without it nothing is sent. */
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether the body of the response is left alone; false by default. */
+  readonly discard?: boolean;
 }
 
 /** A response with all of its body. */
@@ -25,16 +27,26 @@ export interface Answer {
   readonly text: string;
 }
 
+/** What a {@link MemoryCache} does not make for itself. */
+export type MemoryCacheServices = Partial<
+  Pick<MemoryCache, "blobs" | "directories" | "pathInfos" | "values">
+>;
+
 /** A binary cache over services in memory, asked without a server. */
 export class MemoryCache {
-  readonly blobs: MemoryBlobService = new MemoryBlobService();
-  readonly directories: MemoryDirectoryService = new MemoryDirectoryService();
-  readonly pathInfos: MemoryPathInfoService = new MemoryPathInfoService();
-  readonly values: MemoryNamedSpaces = new MemoryNamedSpaces();
+  readonly blobs: MemoryBlobService;
+  readonly directories: MemoryDirectoryService;
+  readonly pathInfos: MemoryPathInfoService;
+  readonly values: MemoryNamedSpaces;
   readonly #cache: BinaryCache;
   readonly #nar: RenderedNarCalculation;
 
-  constructor(options: BinaryCacheOptions = {}) {
+  /** @param services - those of another cache, or some that misbehave */
+  constructor(options: BinaryCacheOptions = {}, services: MemoryCacheServices = {}) {
+    this.blobs = services.blobs ?? new MemoryBlobService();
+    this.directories = services.directories ?? new MemoryDirectoryService();
+    this.pathInfos = services.pathInfos ?? new MemoryPathInfoService();
+    this.values = services.values ?? new MemoryNamedSpaces();
     this.#nar = new RenderedNarCalculation(this);
     const results = new Map<string, Uint8Array>();
     const calculateNar = new RememberedNarCalculation(this.#nar, {
@@ -45,6 +57,11 @@ export class MemoryCache {
       { ...this, narRoots: new MemoryNarRoots(), calculateNar },
       options,
     );
+  }
+
+  /** See `BinaryCache.close()`. */
+  async close(): Promise<void> {
+    await this.#cache.close();
   }
 
   /** Publishes `node`, whose content must be stored. */
@@ -66,7 +83,7 @@ export class MemoryCache {
       signal: new AbortController().signal,
     });
     if (response === undefined) throw new Error(`${url} is no path of a cache`);
-    const bytes = await bytesOf(response.body);
+    const bytes = await bytesOf(options.discard === true ? undefined : response.body);
     const { status, headers } = response;
     return { status, headers, body: bytes, text: new TextDecoder().decode(bytes) };
   }

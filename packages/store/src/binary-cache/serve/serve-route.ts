@@ -5,6 +5,7 @@ import { blobContent } from "../blob-content.js";
 import type { CacheParts } from "../cache-parts.js";
 import { respondWith } from "../content.js";
 import { type CacheRequest, type CacheResponse, headerOf } from "../exchange.js";
+import { readFirst } from "../read-first.js";
 import { CacheRefusal } from "../refusal.js";
 import { BASE32, type Route } from "../route.js";
 import { NO_ENCODER, STREAM_ENCODER } from "../stream-encoder.js";
@@ -138,7 +139,7 @@ async function respondWithFile(
     mediaTypeOfContent(await startOf(reader, signal));
   const content = blobContent(reader, digest, { type, cacheControl: "no-cache", signal });
   const encoder = isCompressible(type) ? STREAM_ENCODER : NO_ENCODER;
-  const response = respondWith(request, content, encoder);
+  const response = await readFirst(request, respondWith(request, content, encoder));
   return { ...response, headers: { ...response.headers, ...FILE_HEADERS } };
 }
 
