@@ -1,7 +1,11 @@
+import { canCompress } from "../compression/compress-file.js";
+import { CompressionError } from "../compression/compression-error.js";
 import { StoreError } from "../errors.js";
 import { NarLayouts } from "../nar/nar-layouts.js";
 import type { BinaryCacheOptions, BinaryCacheServices, CacheParts } from "./cache-parts.js";
+import { CompressedNars, type CompressedNarsParts } from "./compressed-nars.js";
 import { type CacheRequest, type CacheResponse, textResponse } from "./exchange.js";
+import { KeptNars } from "./kept-nars.js";
 import { MemoryNamedSpaces } from "./named-spaces.js";
 import { NarinfoSigner } from "./narinfo-signer.js";
 import { CacheRefusal } from "./refusal.js";
@@ -17,6 +21,9 @@ const REALISATION_SPACE = "realisation";
 
 const DEFAULT_MAX_NAR_SIZE: bigint = 1n << 40n;
 
+/** Less than what clients wait for an answer: 30 seconds for our own, and five minutes for Nix. */
+const DEFAULT_COMPRESSION_WAIT = 15_000;
+
 /**
  * A binary cache of Nix over castore: what `nix copy --to` and `--from` and substituters talk to, whatever the
  * server. Everything it knows is in its services, so any number of caches can share them.
@@ -24,10 +31,13 @@ const DEFAULT_MAX_NAR_SIZE: bigint = 1n << 40n;
 export class BinaryCache {
   readonly #parts: CacheParts;
 
+  /** @throws {@link StoreError} with code "UNSUPPORTED" for a compression that this machine cannot do */
   constructor(services: BinaryCacheServices, options: BinaryCacheOptions = {}) {
     const { blobs, directories, pathInfos, narRoots, calculateNar } = services;
     const { values = new MemoryNamedSpaces() } = services;
     const { signingKeys = [] } = options;
+    const layouts = services.layouts ?? new NarLayouts(services);
+    const keptNars = new KeptNars(blobs, values);
     this.#parts = {
       blobs,
       directories,
@@ -36,7 +46,9 @@ export class BinaryCache {
       calculateNar,
       buildLogs: values.named(BUILD_LOG_SPACE),
       realisations: values.named(REALISATION_SPACE),
-      layouts: services.layouts ?? new NarLayouts(services),
+      layouts,
+      keptNars,
+      compressedNars: compressedNars({ blobs, layouts, narRoots, kept: keptNars }, options),
       signer: new NarinfoSigner(signingKeys),
       options: {
         priority: options.priority ?? DEFAULT_PRIORITY,
@@ -64,6 +76,11 @@ export class BinaryCache {
     return undefined;
   }
 
+  /** Gives up what goes on in the background, and waits for its end: the services may be closed then. */
+  async close(): Promise<void> {
+    await this.#parts.compressedNars?.close();
+  }
+
   async #handle(
     route: Route,
     request: CacheRequest,
@@ -82,6 +99,23 @@ export class BinaryCache {
       return isHead ? { status: response.status, headers: response.headers } : response;
     }
   }
+}
+
+function compressedNars(
+  parts: CompressedNarsParts,
+  options: BinaryCacheOptions,
+): CompressedNars | undefined {
+  const { compression = "none" } = options;
+  if (compression === "none") return undefined;
+  if (!canCompress(compression)) {
+    const why = "an optional package for it is not installed";
+    throw new CompressionError("UNSUPPORTED", `Cannot compress with ${compression} here: ${why}`);
+  }
+  return new CompressedNars(parts, {
+    compression,
+    maxWait: options.compressionWait ?? DEFAULT_COMPRESSION_WAIT,
+    onError: options.onError ?? (() => {}),
+  });
 }
 
 function notAllowed({ get, put }: Route): CacheResponse {

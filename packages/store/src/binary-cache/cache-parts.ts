@@ -1,4 +1,5 @@
 import type { NamedValues } from "@tvix/castore/local";
+import type { FileCompression } from "../compression/compress-file.js";
 import type { NarLayouts } from "../nar/nar-layouts.js";
 import type { CastoreServices } from "../nar/renderer.js";
 import type { NarCalculationService } from "../nar-calculation.js";
@@ -6,6 +7,8 @@ import type { NarRoots } from "../nar-roots/nar-roots.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
 import type { SigningKey } from "../signature/signing-key.js";
 import type { TrustedKeys } from "../signature/trusted-keys.js";
+import type { CompressedNars } from "./compressed-nars.js";
+import type { KeptNars } from "./kept-nars.js";
 import type { NamedSpaces } from "./named-spaces.js";
 import type { NarinfoSigner } from "./narinfo-signer.js";
 
@@ -37,6 +40,18 @@ export interface BinaryCacheOptions {
   readonly checkReferences?: boolean;
   /** Most bytes of a NAR that is uploaded, after decompression; 1 TiB by default. */
   readonly maxNarSize?: bigint;
+  /**
+   * How the NARs are compressed that narinfos lead to; "none" by default. Each is compressed once, in the
+   * background, and the file is kept as a blob.
+   */
+  readonly compression?: FileCompression | "none";
+  /**
+   * How long a narinfo waits for its file to be compressed, in milliseconds; then it leads to the NAR as
+   * it is. 15,000 by default.
+   */
+  readonly compressionWait?: number;
+  /** Is told of failures that no request fails of, such as a NAR that could not be compressed. */
+  readonly onError?: (error: unknown) => void;
 }
 
 /**
@@ -49,6 +64,12 @@ export interface CacheParts extends Required<Omit<BinaryCacheServices, "values">
   readonly buildLogs: NamedValues;
   /** By id. */
   readonly realisations: NamedValues;
-  readonly options: Required<Omit<BinaryCacheOptions, "signingKeys">>;
+  /** Files that clients may have been told of, whatever is set now. */
+  readonly keptNars: KeptNars;
+  /** `undefined` where narinfos lead to NARs as they are. */
+  readonly compressedNars: CompressedNars | undefined;
+  readonly options: Required<
+    Omit<BinaryCacheOptions, "signingKeys" | "compression" | "compressionWait" | "onError">
+  >;
   readonly signer: NarinfoSigner;
 }

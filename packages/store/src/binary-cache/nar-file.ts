@@ -1,11 +1,18 @@
+import { compressionOfSuffix } from "../compression/compression.js";
+import { StoreError } from "../errors.js";
 import type { NarRoot } from "../nar-roots/nar-roots.js";
 import { decodeNixBase32, InvalidNixBase32Error } from "../nixbase32.js";
+import { blobContent } from "./blob-content.js";
 import type { CacheParts } from "./cache-parts.js";
+import { respondWith } from "./content.js";
 import type { CacheRequest, CacheResponse } from "./exchange.js";
-import { respondWithNar } from "./nar-content.js";
+import type { KeptNar } from "./kept-nar.js";
+import { IMMUTABLE, NAR_TYPE, respondWithNar } from "./nar-content.js";
 import { putNarFile } from "./nar-upload.js";
+import { readFirst } from "./read-first.js";
 import { CacheRefusal } from "./refusal.js";
 import { BASE32, type Route } from "./route.js";
+import { NO_ENCODER } from "./stream-encoder.js";
 
 /**
  * NARs by the SHA-256 of a file: of the NAR itself, or of what somebody compressed it to. Nix uploads to
@@ -44,12 +51,35 @@ async function getNarFile(
   const { hash, suffix, fileSha256 } = nameOf(match);
   const nar = suffix === "" ? await parts.narRoots.get(fileSha256, request) : undefined;
   if (nar !== undefined) return respondWithNar(parts, request, nar);
+  const kept = await parts.keptNars.find(fileSha256, request);
+  if (kept !== undefined && isNamedSo(kept, suffix)) return respondWithFile(parts, request, kept);
   const inFile = await narInFile(parts, fileSha256, request);
   if (inFile === undefined) throw new CacheRefusal(404, `there is no NAR ${hash}${suffix}`);
   // The file is not kept, but what was in it is: there is no need to upload it again.
   if (request.method === "HEAD") return { status: 200, headers: { "cache-control": "no-cache" } };
   const why = "is here, but not in this compression: ask for the narinfo of its store path";
   throw new CacheRefusal(404, `the NAR of ${hash}${suffix} ${why}`);
+}
+
+/** As in {@link putNarFile}: Nix has no suffix for gzip. */
+function isNamedSo({ compression }: KeptNar, suffix: string): boolean {
+  if (compressionOfSuffix(suffix) === compression) return true;
+  return compression === "gzip" && suffix === "";
+}
+
+/** All or parts of a file that is kept. */
+async function respondWithFile(
+  { blobs }: CacheParts,
+  request: CacheRequest,
+  { blob, fileSize }: KeptNar,
+): Promise<CacheResponse> {
+  const { signal } = request;
+  const reader = await blobs.openRead(blob, { signal });
+  if (reader === undefined || reader.size !== fileSize) {
+    throw new StoreError("CORRUPT", `Cannot read the compressed NAR in blob ${blob}`);
+  }
+  const content = blobContent(reader, blob, { type: NAR_TYPE, cacheControl: IMMUTABLE, signal });
+  return readFirst(request, respondWith(request, content, NO_ENCODER));
 }
 
 async function narInFile(

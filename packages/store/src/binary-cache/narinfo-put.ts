@@ -33,6 +33,8 @@ export async function putNarinfo(
   const known = await parts.pathInfos.get(outputHash, { signal });
   const pathInfo = await describe(parts, narinfo, known, { signal });
   await parts.pathInfos.put(pathInfo, { signal });
+  // Most likely somebody will ask for it soon.
+  parts.compressedNars?.prepare(pathInfo);
   return DONE;
 }
 

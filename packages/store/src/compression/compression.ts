@@ -19,6 +19,12 @@ export function compressionOfSuffix(suffix: string): Compression | undefined {
   return SUFFIXES.get(suffix);
 }
 
+/** The suffix of files that are compressed so, with its dot; ours have one for gzip, too. */
+export function suffixOfCompression(compression: Compression): string {
+  for (const [suffix, known] of SUFFIXES) if (known === compression) return suffix;
+  throw new TypeError(`There is no suffix for ${compression}`);
+}
+
 /** First bytes; Brotli has none. */
 const MAGICS: readonly (readonly [compression: Compression, magic: readonly number[]])[] = [
   ["gzip", [0x1f, 0x8b]],

@@ -6,6 +6,7 @@ import { slices, throughNode } from "./through-node.js";
 /** The part of `lzma-native` that is used. */
 interface LzmaNative {
   createDecompressor(options: { readonly memlimit: number }): Duplex;
+  createCompressor(options: { readonly preset: number }): Duplex;
 }
 
 /** Memory of a decoder, in bytes. The dictionary of the highest level of xz has 64 MiB. */
@@ -22,11 +23,32 @@ export function readXz(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
   return throughNode(slices(source, SLICE_BYTES), decoder, "xz");
 }
 
+/** Whether the addon is installed. */
+export function canUseXz(): boolean {
+  try {
+    load();
+    return true;
+  } catch (error) {
+    if (error instanceof CompressionError) return false;
+    throw error;
+  }
+}
+
+/**
+ * A transform that compresses.
+ *
+ * @param preset - 0 to 9; 6 takes some 100 MB of memory
+ * @throws {@link CompressionError} with code "UNSUPPORTED" where the addon is not installed
+ */
+export function xzEncoder(preset: number): Duplex {
+  return load().createCompressor({ preset });
+}
+
 function load(): LzmaNative {
   try {
     return require("lzma-native") as LzmaNative;
   } catch (cause) {
-    const why = "xz cannot be read here: the package lzma-native is not installed";
+    const why = "xz can be neither read nor written here: the package lzma-native is not installed";
     throw new CompressionError("UNSUPPORTED", why, { cause });
   }
 }
