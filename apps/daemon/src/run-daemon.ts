@@ -12,6 +12,7 @@ import { createLogger } from "./log/create-logger.js";
 import type { Logger } from "./log/logger.js";
 import type { Metrics } from "./metrics/metrics.js";
 import { readAccessFiles } from "./server/access-files.js";
+import { checkCompression } from "./server/check-compression.js";
 import { createServer } from "./server/create-server.js";
 import { listenEverywhere } from "./server/listen.js";
 import { ReloadRequests, reload } from "./server/reload.js";
@@ -86,6 +87,7 @@ async function start(
   const { tls, tokens, warnings: fileWarnings } = readAccessFiles(settings);
   const { keys: signingKeys, warnings: keyWarnings } = readSigningKeys(settings["signing-key"]);
   for (const warning of [...fileWarnings, ...keyWarnings]) logger.warn(warning);
+  checkCompression(settings["cache.compression"]);
   const gatekeeper = new Gatekeeper(tokens);
   const local = await openStore(settings["data-dir"], purpose, logger);
   closers.add(() => local.close());
@@ -104,6 +106,7 @@ async function start(
     signingKeys,
     metrics,
     tracing,
+    closers,
   });
   closers.add(() => server.close());
   // The first call may be waiting in a passed socket: from here on there is nothing that it would lack.

@@ -82,6 +82,12 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     kind: "switch",
     summary: "Take paths that refer to others which are not here",
   },
+  "cache.compression": {
+    kind: "text",
+    value: "NAME",
+    summary:
+      "Serve NARs compressed with zstd, gzip, br or xz, which keeps the files: none by default",
+  },
   "limit.connections": {
     kind: "number",
     value: "N",

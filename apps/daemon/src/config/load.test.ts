@@ -145,8 +145,8 @@ describe("loadSettings()", () => {
     ],
     [
       "choices",
-      { file: '[log]\nlevel = "off"\nformat = "json"' },
-      { "log.level": "off", "log.format": "json" },
+      { file: '[log]\nlevel = "off"\nformat = "json"\n[cache]\ncompression = "xz"' },
+      { "log.level": "off", "log.format": "json", "cache.compression": "xz" },
     ],
     [
       "TLS and tokens on any address",
@@ -250,6 +250,11 @@ describe("loadSettings()", () => {
     ],
     [
       "a choice that is none",
+      { env: { TVIX_CACHE_COMPRESSION: "bzip2" } },
+      'TVIX_CACHE_COMPRESSION must be "none", "zstd", "gzip", "br" or "xz", but it is "bzip2"',
+    ],
+    [
+      "a level that is none",
       { env: { TVIX_LOG_LEVEL: "trace" } },
       'TVIX_LOG_LEVEL must be "debug", "info", "warn", "error" or "off", but it is "trace"',
     ],

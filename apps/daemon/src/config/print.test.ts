@@ -29,6 +29,7 @@ trusted-keys = [ "none" ] # default
 priority = 39 # default
 mass-query = true # default
 check-references = true # default
+compression = "none" # default
 
 [limit]
 connections = 4096 # default

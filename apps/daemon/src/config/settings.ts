@@ -1,3 +1,4 @@
+import type { FileCompression } from "@tvix/store/http";
 import type { ListenAddress } from "./listen-address.js";
 
 /** How much the daemon writes about what it does; "off" writes nothing but the line that says it is ready. */
@@ -5,6 +6,9 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "off";
 
 /** "auto" is text on a terminal and JSON elsewhere. */
 export type LogFormat = "auto" | "json" | "text";
+
+/** How the NARs are compressed that narinfos of the binary cache lead to. */
+export type CacheCompression = FileCompression | "none";
 
 /**
  * Everything about a daemon that can be set, validated. Keys are those of the file, with the table in
@@ -33,6 +37,7 @@ export interface Settings {
   readonly "cache.priority": number;
   readonly "cache.mass-query": boolean;
   readonly "cache.check-references": boolean;
+  readonly "cache.compression": CacheCompression;
   readonly "limit.connections": number;
   readonly "limit.streams": number;
   readonly "limit.calls": number;
@@ -66,6 +71,7 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   "cache.priority": 39,
   "cache.mass-query": true,
   "cache.check-references": true,
+  "cache.compression": "none",
   "limit.connections": 4096,
   "limit.streams": 256,
   "limit.calls": 8192,

@@ -5,6 +5,7 @@ import type { SigningKey } from "@tvix/store";
 import { tryServe } from "@tvix/store/http";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
+import type { Closers } from "../life/closers.js";
 import type { Life } from "../life/life.js";
 import { errorText, type Logger } from "../log/logger.js";
 import type { Metrics } from "../metrics/metrics.js";
@@ -29,16 +30,20 @@ export interface ServerParts {
   readonly signingKeys: readonly SigningKey[];
   readonly metrics: Metrics | undefined;
   readonly tracing: Tracing | undefined;
+  /** For what has to be closed after the server and before the store. */
+  readonly closers: Closers;
 }
 
 /** The server with all services. It does not listen yet. */
 export function createServer(parts: ServerParts): RpcServer {
   const { settings, local, life, logger, metrics, tracing } = parts;
   const shared = storeParts(local);
-  const cache = createBinaryCache(local, shared, settings, parts.signingKeys);
   const onError = (error: unknown): void => {
     logger.error("the binary cache failed", { error: errorText(error) });
   };
+  const { signingKeys } = parts;
+  const cache = createBinaryCache(local, shared, settings, { signingKeys, onError });
+  parts.closers.add(() => cache.close());
   return createRpcServer({
     routes: (router) =>
       registerWithProbes(router, life, (noting) =>
