@@ -7,9 +7,10 @@ import { Health } from "@tvix/protos/grpc";
 import { describe, expect, it } from "vitest";
 import { until } from "../cli/until.js";
 import { besiege, warningsOf } from "./besiege.js";
+import { metric } from "./metric.js";
 import { grpcMessage, openSession, startCall } from "./raw-call.js";
 import { FLAG, FRAME, frame, grpcHeaders, OPENING, PREFACE, RawConnection } from "./raw-http2.js";
-import { type Daemon, startDaemon } from "./start-daemon.js";
+import { startDaemon } from "./start-daemon.js";
 import { Stranger } from "./stranger.js";
 import { watchProcess } from "./watch-process.js";
 
@@ -17,13 +18,6 @@ const PUT = "/tvix.castore.v1.BlobService/Put";
 
 /** Files that a daemon keeps open once it has seen work: packs, connections of the database. */
 const KEPT_FILES = 8;
-
-/** The value of a metric without labels, or the sum over all labels. */
-async function metric(daemon: Daemon, name: string): Promise<number> {
-  const text = await (await fetch(`${daemon.url}/metrics`)).text();
-  const values = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, "gm"));
-  return [...values].reduce((sum, [, value]) => sum + Number(value), 0);
-}
 
 const IDLE = 1000;
 /** What all of them may cost; 48 MiB were seen. */

@@ -10,7 +10,7 @@ export interface ProcessWatch {
   forgetPeak(): void;
   /** File descriptors that it has open. */
   openFiles(): number;
-  /** Descriptors that stay open: waits until there are at most `limit`, at most half a minute. */
+  /** Descriptors that stay open: waits until there are at most `limit`, at most a minute. */
   settledOpenFiles(limit: number): Promise<number>;
 }
 
