@@ -14,6 +14,18 @@ export interface RecordStore {
   /** The value; `undefined` when there is none. */
   get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>;
   put(key: Uint8Array, value: Uint8Array, options?: CallOptions): Promise<void>;
+  /**
+   * Puts what `change` makes of the value that is there in its place. No other update of that key comes in
+   * between, of this process or another one.
+   *
+   * @param change - is given `undefined` where there is no value, or a damaged one; returns `undefined` to
+   *   leave it as it is
+   */
+  update(
+    key: Uint8Array,
+    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
+    options?: CallOptions,
+  ): Promise<void>;
   /** All of them, in byte order of the keys. */
   list(options?: CallOptions): AsyncIterable<KeyedRecord>;
 }

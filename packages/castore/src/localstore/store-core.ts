@@ -10,6 +10,7 @@ import { DecoderPool } from "./decoder-pool.js";
 import { EncoderPool } from "./encoder-pool.js";
 import { IndexReader } from "./index-database.js";
 import type { RecordLocation } from "./index-rows.js";
+import { KeyQueue } from "./key-queue.js";
 import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layout.js";
 import { FileSystemPackFiles, packFileName } from "./pack-files.js";
 import type { RecordKind } from "./pack-format.js";
@@ -69,6 +70,8 @@ export class StoreCore {
   /** Memory for chunks on their way to the encoders, used again and again. */
   readonly blocks: BlockPool = new BlockPool(CHUNK_BLOCK_BYTES);
   recovery: RecoveryReport | undefined;
+  /** For records that are read, changed and written again. */
+  readonly updates: KeyQueue = new KeyQueue();
   /** Blobs that are being cut into chunks: they share the memory for that. */
   uploadsInChunks = 0;
   #decoders: DecoderPool | undefined;

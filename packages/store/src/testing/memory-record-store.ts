@@ -16,6 +16,17 @@ export class MemoryRecordStore implements RecordStore {
     this.#records.set(key.join(), { key: copyBytes(key), value: copyBytes(value) });
   }
 
+  async update(
+    key: Uint8Array,
+    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
+    options: CallOptions = {},
+  ): Promise<void> {
+    options.signal?.throwIfAborted();
+    const record = this.#records.get(key.join());
+    const value = change(record && copyBytes(record.value));
+    if (value !== undefined) await this.put(key, value);
+  }
+
   async *list(options: CallOptions = {}): AsyncGenerator<KeyedRecord, void, undefined> {
     options.signal?.throwIfAborted();
     const records = [...this.#records.values()];
