@@ -5,5 +5,9 @@
  */
 
 export { LocalStoreMaintenance, type LocalStoreParts } from "./maintenance/local.js";
-export { LocalNarRoots, type LocalNarRootsStore } from "./nar-roots/local.js";
-export { LocalPathInfoService, type LocalPathInfoServiceOptions } from "./pathinfoservice/local.js";
+export { LocalNarRoots, type LocalNarRootsStore, type StatedNars } from "./nar-roots/local.js";
+export {
+  LocalPathInfoService,
+  type LocalPathInfoServiceOptions,
+  type PathInfoStore,
+} from "./pathinfoservice/local.js";

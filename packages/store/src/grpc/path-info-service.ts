@@ -58,7 +58,7 @@ export class GrpcPathInfoService implements PathInfoService {
       throw connectToStoreError(error, what);
     }
     const stored = fromServer(message, what);
-    if (isSameButSignatures(stored, pathInfo)) return stored;
+    if (saysAsMuch(stored, pathInfo)) return stored;
     throw new StoreError("CORRUPT", `${what}: the server answers with another one`);
   }
 
@@ -86,18 +86,14 @@ function fromServer(message: ProtoPathInfo, what: string): PathInfo {
   }
 }
 
-function isSameButSignatures(stored: PathInfo, sent: PathInfo): boolean {
-  const { storePath, node, references, narSize, narSha256, deriver, contentAddress } = stored;
-  const { signatures } = sent;
-  const unsigned = PathInfo.of({
-    storePath,
-    node,
-    references,
-    narSize,
-    narSha256,
-    signatures,
-    deriver,
-    contentAddress,
+/** Whether `stored` says all that was sent, and no more than a server may know besides. */
+function saysAsMuch(stored: PathInfo, sent: PathInfo): boolean {
+  const { storePath, node, references, narSize, narSha256 } = stored;
+  const comparable = PathInfo.of({
+    ...{ storePath, node, references, narSize, narSha256 },
+    signatures: sent.signatures,
+    deriver: sent.deriver && stored.deriver,
+    contentAddress: sent.contentAddress && stored.contentAddress,
   });
-  return equalBytes(encodePathInfo(unsigned), encodePathInfo(sent));
+  return equalBytes(encodePathInfo(comparable), encodePathInfo(sent));
 }

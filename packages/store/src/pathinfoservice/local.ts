@@ -1,10 +1,13 @@
-import { type CallOptions, equalBytes, type Node } from "@tvix/castore";
-import type { RecordStore } from "@tvix/castore/local";
+import { type CallOptions, equalBytes } from "@tvix/castore";
+import type { DerivedCache, RecordStore } from "@tvix/castore/local";
 import { StoreError } from "../errors.js";
 import type { CastoreServices } from "../nar/renderer.js";
+import { isRootStored } from "../nar-roots/is-root-stored.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import { InvalidPathInfoError, type PathInfo } from "../path-info.js";
+import { STORE_PATH_DIGEST_LENGTH } from "../store-path/store-path.js";
 import { decodePathInfo, encodePathInfo } from "../wire/path-info-codec.js";
+import { mergePathInfo } from "./merge-path-info.js";
 import { assertOutputHash } from "./output-hash.js";
 import type { PathInfoService } from "./path-info-service.js";
 
@@ -15,7 +18,21 @@ export interface LocalPathInfoServiceOptions {
    * only after what it refers to.
    */
   readonly roots: CastoreServices;
+  /**
+   * Where it is noted which path has which NAR, for {@link LocalPathInfoService.findByNar}, which finds
+   * nothing without.
+   */
+  readonly pathsOfNars?: DerivedCache;
 }
+
+/** The part of a `LocalStore` that is used by {@link LocalPathInfoService.of}. */
+export interface PathInfoStore extends CastoreServices {
+  readonly pathInfoRecords: RecordStore;
+  derived(space: string): DerivedCache;
+}
+
+/** Keys are the SHA-256 of NARs, values output hashes. */
+const PATHS_OF_NARS_SPACE = "nar-path";
 
 /**
  * Keeps path infos as records of the local store: under the output hash, the encoding of
@@ -24,10 +41,20 @@ export interface LocalPathInfoServiceOptions {
 export class LocalPathInfoService implements PathInfoService {
   readonly #records: RecordStore;
   readonly #roots: CastoreServices;
+  readonly #pathsOfNars: DerivedCache | undefined;
 
   constructor(records: RecordStore, options: LocalPathInfoServiceOptions) {
     this.#records = records;
     this.#roots = options.roots;
+    this.#pathsOfNars = options.pathsOfNars;
+  }
+
+  /** The path infos of a local store. */
+  static of(local: PathInfoStore): LocalPathInfoService {
+    return new LocalPathInfoService(local.pathInfoRecords, {
+      roots: local,
+      pathsOfNars: local.derived(PATHS_OF_NARS_SPACE),
+    });
   }
 
   async get(outputHash: Uint8Array, options: CallOptions = {}): Promise<PathInfo | undefined> {
@@ -39,15 +66,34 @@ export class LocalPathInfoService implements PathInfoService {
 
   async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted();
-    const value = encodePathInfo(pathInfo);
-    if (!(await this.#isStored(pathInfo.node, options))) {
+    // Fails for what cannot be encoded before anything is asked.
+    encodePathInfo(pathInfo);
+    if (!(await isRootStored(this.#roots, pathInfo.node, options))) {
       throw new StoreError(
         "MISSING_REFERENCE",
         `Cannot store the path info of ${pathInfo.storePath}: its root is not stored`,
       );
     }
-    await this.#records.put(pathInfo.storePath.digestBytes(), value, options);
-    return pathInfo;
+    const [stored] = await Promise.all([
+      this.#merge(pathInfo, options),
+      this.#noteNar(pathInfo.narSha256, pathInfo.storePath.digestBytes()),
+    ]);
+    return stored;
+  }
+
+  /**
+   * A path whose NAR is said to have that SHA-256: whoever has put it said so, which proves nothing.
+   *
+   * @param narSha256 - 32 bytes
+   * @returns `undefined` when none is known, or its note was lost with the index
+   */
+  async findByNar(narSha256: Uint8Array, options: CallOptions = {}): Promise<PathInfo | undefined> {
+    options.signal?.throwIfAborted();
+    const outputHash = await this.#pathsOfNars?.get(narSha256);
+    if (outputHash?.byteLength !== STORE_PATH_DIGEST_LENGTH) return undefined;
+    const pathInfo = await this.get(outputHash, options);
+    const isIt = pathInfo !== undefined && equalBytes(pathInfo.narSha256, narSha256);
+    return isIt ? pathInfo : undefined;
   }
 
   async *list(options: CallOptions = {}): AsyncGenerator<PathInfo, void, undefined> {
@@ -57,15 +103,32 @@ export class LocalPathInfoService implements PathInfoService {
     }
   }
 
-  async #isStored(root: Node, options: CallOptions): Promise<boolean> {
-    switch (root.type) {
-      case "directory":
-        return (await this.#roots.directories.get(root.digest, options)) !== undefined;
-      case "file":
-        return await this.#roots.blobs.has(root.digest, options);
-      case "symlink":
-        return true;
-    }
+  async #merge(pathInfo: PathInfo, options: CallOptions): Promise<PathInfo> {
+    const key = pathInfo.storePath.digestBytes();
+    let stored = pathInfo;
+    const change = (value: Uint8Array | undefined): Uint8Array | undefined => {
+      stored = mergePathInfo(value && decodeIfSound(key, value), pathInfo);
+      const encoded = encodePathInfo(stored);
+      return value !== undefined && equalBytes(value, encoded) ? undefined : encoded;
+    };
+    await this.#records.update(key, change, options);
+    return stored;
+  }
+
+  async #noteNar(narSha256: Uint8Array, outputHash: Uint8Array): Promise<void> {
+    const noted = await this.#pathsOfNars?.get(narSha256);
+    if (noted !== undefined && equalBytes(noted, outputHash)) return;
+    await this.#pathsOfNars?.put(narSha256, outputHash);
+  }
+}
+
+/** What is damaged is replaced, as if it were not there. */
+function decodeIfSound(key: Uint8Array, value: Uint8Array): PathInfo | undefined {
+  try {
+    return decodeRecord(key, value);
+  } catch (error) {
+    if (StoreError.is(error, "CORRUPT")) return undefined;
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { type CallOptions, toLatin1 } from "@tvix/castore";
 import type { PathInfo } from "../path-info.js";
+import { mergePathInfo } from "./merge-path-info.js";
 import { assertOutputHash } from "./output-hash.js";
 import type { PathInfoService } from "./path-info-service.js";
 
@@ -15,8 +16,10 @@ export class MemoryPathInfoService implements PathInfoService {
 
   async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted();
-    this.#pathInfos.set(toLatin1(pathInfo.storePath.digestBytes()), pathInfo);
-    return pathInfo;
+    const key = toLatin1(pathInfo.storePath.digestBytes());
+    const merged = mergePathInfo(this.#pathInfos.get(key), pathInfo);
+    this.#pathInfos.set(key, merged);
+    return merged;
   }
 
   async *list(options: CallOptions = {}): AsyncGenerator<PathInfo, void, undefined> {

@@ -17,6 +17,10 @@ export interface PathInfoService {
    * Stores `pathInfo`, in place of what was known under the same digest. When the promise fulfils it
    * is as durable as the implementation makes it.
    *
+   * What was known of the same path with the same NAR and references adds to it: its signatures, and
+   * deriver and content address where `pathInfo` has none. No signature is lost when several are put at the
+   * same time. Services of others may just replace.
+   *
    * @returns what is stored now; a service may have added signatures
    * @throws {@link StoreError} "MISSING_REFERENCE" when the root is not stored yet, where the
    *   implementation checks that

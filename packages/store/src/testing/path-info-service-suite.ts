@@ -26,6 +26,11 @@ export interface PathInfoServiceSuiteOptions {
   readonly noRootCheck?: { readonly reason: string };
 }
 
+const SIGNATURES = {
+  one: Signature.of("key-1", new Uint8Array(64).fill(1)),
+  two: Signature.of("key-2", new Uint8Array(64).fill(2)),
+};
+
 /** A digest that ends in a number, and begins with one for the order. */
 function digestOf(first: number, last = 0): Uint8Array {
   const digest = new Uint8Array(20);
@@ -142,6 +147,41 @@ export function pathInfoServiceSuite(
         await service.put(later);
         expectEqual(await service.get(digestOf(1)), later);
         await expect(listAll(service)).resolves.toHaveLength(1);
+      });
+
+      it("keeps what is known of the same content, and not said again", async () => {
+        const known = pathInfoOf(digestOf(1), {
+          signatures: [SIGNATURES.one],
+          deriver: StorePath.of(digestOf(9), "deriver"),
+          contentAddress: contentAddress("nar", NixHash.of("sha256", new Uint8Array(32))),
+        });
+        await service.put(known);
+        const { deriver, contentAddress: address } = known;
+        const signatures = [SIGNATURES.one, SIGNATURES.two];
+        const merged = pathInfoOf(digestOf(1), { signatures, deriver, contentAddress: address });
+        const added = pathInfoOf(digestOf(1), { signatures: [SIGNATURES.two] });
+        expectEqual(await service.put(added), merged);
+        expectEqual(await service.get(digestOf(1)), merged);
+      });
+
+      it("keeps nothing of other content under the same output hash", async () => {
+        await service.put(pathInfoOf(digestOf(1), { signatures: [SIGNATURES.one] }));
+        const other = pathInfoOf(digestOf(1), { narSha256: new Uint8Array(32).fill(8) });
+        expectEqual(await service.put(other), other);
+        expectEqual(await service.get(digestOf(1)), other);
+      });
+
+      it("loses no signature of many that are put at a time", async () => {
+        const all = Array.from({ length: 20 }, (_, i) =>
+          Signature.of(`key-${i}`, new Uint8Array(64).fill(i)),
+        );
+        const putOne = (signature: Signature) =>
+          service.put(pathInfoOf(digestOf(1), { signatures: [signature] }));
+        await Promise.all(all.map(putOne));
+        const stored = await service.get(digestOf(1));
+        const texts = (signatures: readonly Signature[] = []) =>
+          signatures.map((signature) => signature.format()).sort();
+        expect(texts(stored?.signatures)).toEqual(texts(all));
       });
 
       it("takes the same path info from many callers at a time", async () => {
