@@ -17,7 +17,7 @@ export async function openEmbedded(
 ): Promise<OpenStore> {
   const local = await LocalStore.open(directory, options);
   const { blobs, directories } = local;
-  const pathInfos = new LocalPathInfoService(local.pathInfoRecords, { roots: local });
+  const pathInfos = LocalPathInfoService.of(local);
   const rendered = new RenderedNarCalculation(local);
   return {
     place: directory,

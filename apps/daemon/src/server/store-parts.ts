@@ -12,14 +12,16 @@ export interface StoreParts {
 
 /** One of each for all that is served. */
 export function storeParts(local: LocalStore): StoreParts {
+  const pathInfos = LocalPathInfoService.of(local);
+  // Where imports of the command keep theirs: what one has computed the other knows.
+  const calculateNar = new RememberedNarCalculation(
+    new RenderedNarCalculation(local),
+    local.derived("nar"),
+  );
   return {
-    pathInfos: new LocalPathInfoService(local.pathInfoRecords, { roots: local }),
-    // Where imports of the command keep theirs: what one has computed the other knows.
-    calculateNar: new RememberedNarCalculation(
-      new RenderedNarCalculation(local),
-      local.derived("nar"),
-    ),
-    narRoots: new LocalNarRoots(local),
+    pathInfos,
+    calculateNar,
+    narRoots: new LocalNarRoots(local, { pathInfos, calculateNar }),
     layouts: new NarLayouts(local),
   };
 }

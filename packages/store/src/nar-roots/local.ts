@@ -1,8 +1,11 @@
-import type { CallOptions } from "@tvix/castore";
+import { type CallOptions, CastoreError, equalBytes, type Node } from "@tvix/castore";
 import type { NamedValues } from "@tvix/castore/local";
 import { StoreError } from "../errors.js";
+import { NarRenderError } from "../nar/nar-render-error.js";
 import type { CastoreServices } from "../nar/renderer.js";
+import type { NarCalculation } from "../nar-calculation.js";
 import { encodeNixBase32 } from "../nixbase32.js";
+import type { PathInfo } from "../path-info.js";
 import { SHA256_LENGTH } from "../sha256/sha256.js";
 import { assertSha256 } from "./assert-sha256.js";
 import { isRootStored } from "./is-root-stored.js";
@@ -13,6 +16,26 @@ import type { NarRoot, NarRoots } from "./nar-roots.js";
 export interface LocalNarRootsStore extends CastoreServices {
   named(space: string): NamedValues;
 }
+
+/**
+ * Path infos that say which NAR their path has, as who has put them said, and what finds out whether that
+ * is true.
+ */
+export interface StatedNars {
+  readonly pathInfos: {
+    findByNar(narSha256: Uint8Array, options?: CallOptions): Promise<PathInfo | undefined>;
+  };
+  readonly calculateNar: {
+    calculateNar(root: Node, options?: CallOptions): Promise<NarCalculation>;
+    recall(root: Node, options?: CallOptions): Promise<NarCalculation | undefined>;
+  };
+}
+
+/**
+ * NARs above this size are not computed to answer a question, for which clients wait: Nix gives up when
+ * nothing comes for five minutes. They are uploaded again.
+ */
+const MAX_COMPUTED_NAR_SIZE: bigint = 16n * 1024n ** 3n;
 
 /** Names in both spaces are hashes in nixbase32. */
 const NAR_SPACE = "nar-root";
@@ -26,18 +49,38 @@ export class LocalNarRoots implements NarRoots {
   readonly #services: CastoreServices;
   readonly #nars: NamedValues;
   readonly #files: NamedValues;
+  readonly #stated: StatedNars | undefined;
 
-  constructor(local: LocalNarRootsStore) {
+  /**
+   * @param stated - where NARs are looked for that nobody has uploaded: those of paths that were imported or
+   *   copied. None of them is believed before it was computed, once.
+   */
+  constructor(local: LocalNarRootsStore, stated?: StatedNars) {
     this.#services = local;
+    this.#stated = stated;
     this.#nars = local.named(NAR_SPACE);
     this.#files = local.named(FILE_SPACE);
   }
 
   async get(narSha256: Uint8Array, options: CallOptions = {}): Promise<NarRoot | undefined> {
     const value = await this.#nars.get(nameOf(narSha256), options);
-    if (value === undefined) return undefined;
-    const nar = decodeNarRoot(value);
-    return (await isRootStored(this.#services, nar.root, options)) ? nar : undefined;
+    const nar = value && decodeNarRoot(value);
+    if (nar !== undefined && (await isRootStored(this.#services, nar.root, options))) return nar;
+    return await this.#findStated(narSha256, options);
+  }
+
+  async #findStated(narSha256: Uint8Array, options: CallOptions): Promise<NarRoot | undefined> {
+    const stated = await this.#stated?.pathInfos.findByNar(narSha256, options);
+    if (this.#stated === undefined || stated === undefined) return undefined;
+    const { node: root, narSize } = stated;
+    if (!(await isRootStored(this.#services, root, options))) return undefined;
+    const { calculateNar } = this.#stated;
+    const isCheap = narSize <= MAX_COMPUTED_NAR_SIZE;
+    const actual = isCheap
+      ? await computed(() => calculateNar.calculateNar(root, options))
+      : await calculateNar.recall(root, options);
+    if (actual === undefined || !equalBytes(actual.narSha256, narSha256)) return undefined;
+    return { root, narSize: actual.narSize };
   }
 
   async put(narSha256: Uint8Array, nar: NarRoot, options: CallOptions = {}): Promise<void> {
@@ -61,6 +104,18 @@ export class LocalNarRoots implements NarRoots {
     options: CallOptions = {},
   ): Promise<void> {
     await this.#files.put(nameOf(fileSha256), assertSha256(narSha256), options);
+  }
+}
+
+/** What is not complete, or damaged, is to be uploaded again. */
+async function computed(
+  calculate: () => Promise<NarCalculation>,
+): Promise<NarCalculation | undefined> {
+  try {
+    return await calculate();
+  } catch (error) {
+    if (error instanceof NarRenderError || CastoreError.is(error, "CORRUPT")) return undefined;
+    throw error;
   }
 }
 

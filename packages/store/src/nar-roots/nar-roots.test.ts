@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { B3Digest, directoryNode, fileNode, type Node, putBytes, toUtf8 } from "@tvix/castore";
 import { LocalStore } from "@tvix/castore/local";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RememberedNarCalculation } from "../nar/remembered-nar-calculation.js";
+import { RenderedNarCalculation } from "../nar/rendered-nar-calculation.js";
+import { PathInfo } from "../path-info.js";
+import { LocalPathInfoService } from "../pathinfoservice/local.js";
 import { sha256 } from "../sha256/sha256.js";
+import { StorePath } from "../store-path/store-path.js";
 import { SYMLINK_NODE, storeDirectory } from "../testing/nar-fixtures.js";
 import { LocalNarRoots } from "./local.js";
 import { MemoryNarRoots } from "./memory.js";
@@ -117,6 +122,109 @@ describe("LocalNarRoots", () => {
     await local.named("nar-file").put(format, toUtf8("short"));
     await expect(roots.get(A)).rejects.toMatchObject({ code: "CORRUPT" });
     await expect(roots.getFile(A)).rejects.toMatchObject({ code: "CORRUPT" });
+  });
+});
+
+describe("LocalNarRoots with path infos", () => {
+  const content = toUtf8("Hello World!");
+  let calculated: number;
+  let pathInfos: LocalPathInfoService;
+  let results: Map<string, Uint8Array>;
+
+  beforeEach(() => {
+    calculated = 0;
+    results = new Map();
+    pathInfos = LocalPathInfoService.of(local);
+  });
+
+  function roots(): LocalNarRoots {
+    const rendered = new RenderedNarCalculation(local);
+    const counting = {
+      calculateNar: (root: Node) => {
+        calculated++;
+        return rendered.calculateNar(root);
+      },
+      remember: async () => {},
+    };
+    const calculateNar = new RememberedNarCalculation(counting, {
+      get: async (key) => results.get(key.join()),
+      put: async (key, value) => void results.set(key.join(), value),
+    });
+    return new LocalNarRoots(local, { pathInfos, calculateNar });
+  }
+
+  /** Puts a path info; what it does not say is true. */
+  async function publish(
+    fields: {
+      readonly narSha256?: Uint8Array;
+      readonly narSize?: bigint;
+      readonly root?: Node;
+    } = {},
+  ): Promise<{ readonly root: Node; readonly narSha256: Uint8Array }> {
+    const root = fields.root ?? fileNode(await putBytes(local.blobs, content), 12n);
+    const nar = await new RenderedNarCalculation(local).calculateNar(root);
+    const { narSize = nar.narSize, narSha256 = nar.narSha256 } = fields;
+    const storePath = StorePath.parse(`${"1".repeat(32)}-x`);
+    await pathInfos.put(PathInfo.of({ storePath, node: root, narSize, narSha256 }));
+    return { root, narSha256 };
+  }
+
+  it("knows the NAR of a path that was put, and computes it once", async () => {
+    const { root, narSha256 } = await publish();
+    expect(await new LocalNarRoots(local).get(narSha256)).toBeUndefined();
+    expect(await roots().get(narSha256)).toEqual({ root, narSize: 128n });
+    expect(await roots().get(narSha256)).toEqual({ root, narSize: 128n });
+    expect(calculated).toBe(1);
+    expect(await roots().get(A)).toBeUndefined();
+  });
+
+  it("believes nobody who says that a path has a NAR", async () => {
+    await publish({ narSha256: A });
+    expect(await roots().get(A)).toBeUndefined();
+    const root = fileNode(await putBytes(local.blobs, toUtf8("x")), 1n);
+    await roots().put(A, { root, narSize: 112n });
+    expect(await roots().get(A)).toEqual({ root, narSize: 112n });
+  });
+
+  it("tells the size that the NAR has, whatever was said", async () => {
+    const { root, narSha256 } = await publish({ narSize: 5n });
+    expect(await roots().get(narSha256)).toEqual({ root, narSize: 128n });
+  });
+
+  it("does not keep anybody waiting for what is very large, unless it is remembered", async () => {
+    const narSize = 2n ** 40n;
+    const { root, narSha256 } = await publish({ narSize });
+    expect(await roots().get(narSha256)).toBeUndefined();
+    expect(calculated).toBe(0);
+    await new RememberedNarCalculation(new RenderedNarCalculation(local), {
+      get: async () => undefined,
+      put: async (key, value) => void results.set(key.join(), value),
+    }).remember(root, { narSize, narSha256 });
+    expect(await roots().get(narSha256)).toEqual({ root, narSize });
+  });
+
+  it("forgets a path that has another NAR now", async () => {
+    const { narSha256 } = await publish();
+    await publish({ root: SYMLINK_NODE });
+    expect(await roots().get(narSha256)).toBeUndefined();
+  });
+
+  it("wants what is not complete to be uploaded again", async () => {
+    const root = fileNode(await putBytes(local.blobs, content), 13n);
+    await pathInfos.put(
+      PathInfo.of({
+        ...{ storePath: StorePath.parse(`${"1".repeat(32)}-x`), node: root },
+        ...{ narSize: 128n, narSha256: A },
+      }),
+    );
+    expect(await roots().get(A)).toBeUndefined();
+    expect(calculated).toBe(1);
+  });
+
+  it("ends with the reason of a signal", async () => {
+    const { narSha256 } = await publish();
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(roots().get(narSha256, { signal })).rejects.toThrow("enough");
   });
 });
 

@@ -34,12 +34,22 @@ export class RememberedNarCalculation implements NarCalculationService {
   async calculateNar(root: Node, options: CallOptions = {}): Promise<NarCalculation> {
     options.signal?.throwIfAborted();
     const key = keyOf(root);
-    const value = await this.#cache.get(key);
-    const known = value && decode(key, value);
+    const known = await this.#recall(key);
     if (known !== undefined) return known;
     const calculation = await this.#inner.calculateNar(root, options);
     await this.#cache.put(key, encode(key, calculation));
     return calculation;
+  }
+
+  /** The result for `root` if it is in the cache; computes nothing. */
+  async recall(root: Node, options: CallOptions = {}): Promise<NarCalculation | undefined> {
+    options.signal?.throwIfAborted();
+    return await this.#recall(keyOf(root));
+  }
+
+  async #recall(key: Uint8Array): Promise<NarCalculation | undefined> {
+    const value = await this.#cache.get(key);
+    return value && decode(key, value);
   }
 
   async remember(
