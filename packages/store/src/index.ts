@@ -57,7 +57,7 @@ export type {
   NarSymlink,
 } from "./nar/nar-event.js";
 export { NarFormatError, type NarFormatErrorReason } from "./nar/nar-format-error.js";
-export { NarHasher } from "./nar/nar-hasher.js";
+export { NarHasher, type NarHasherOptions } from "./nar/nar-hasher.js";
 export {
   type LaidOutFile,
   type LaidOutNode,

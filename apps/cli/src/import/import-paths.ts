@@ -6,6 +6,7 @@ import { CliError, EXIT, exitAfterSignal } from "../exit.js";
 import { InterruptedError, orInterrupt } from "../interrupt.js";
 import { BrokenPipeError } from "../io/output.js";
 import { Progress } from "../io/progress.js";
+import { dumpDiskTree } from "../nar/dump-disk-tree.js";
 import { withStore, writing } from "../store/open.js";
 import { storePlace } from "../store/place.js";
 import {
@@ -14,8 +15,10 @@ import {
   dryRunDestination,
   storeDestination,
 } from "./destination.js";
+import { explainUnknownReference } from "./explain-unknown-reference.js";
 import { ImportProgress } from "./import-progress.js";
 import { checkOutsideStore } from "./own-store.js";
+import { ReferenceCandidates } from "./reference-candidates.js";
 import { jsonResult, summary } from "./report.js";
 import { parseSizeRule } from "./size-rule.js";
 import { checkSources, type Source } from "./sources.js";
@@ -27,6 +30,7 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
   const sizeRule = parseSizeRule(options.value("directory-size-rule"));
   const sources = checkSources(invocation.arguments, options.value("name"));
   const dryRun = options.has("dry-run");
+  const candidates = await ReferenceCandidates.read(options.value("references-from"));
   const place = storePlace(options, host);
   if (!dryRun && place.kind === "directory") checkOutsideStore(sources, place.directory);
   try {
@@ -35,7 +39,8 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
       host,
       async (store) => {
         const destination = dryRun ? dryRunDestination(store) : storeDestination(store);
-        await importAll(sources, destination, { sizeRule, invocation, host });
+        await candidates.addStore(store, { signal: host.signal });
+        await importAll(sources, destination, { sizeRule, candidates, invocation, host });
       },
       dryRun ? { readOnly: true } : writeOptions(invocation, host),
     );
@@ -56,6 +61,7 @@ function writeOptions(invocation: Invocation, host: Host): LocalStoreOptions {
 /** What holds for every path of a command line. */
 interface Context {
   readonly sizeRule: DirectorySizeRule;
+  readonly candidates: ReferenceCandidates;
   readonly invocation: Invocation;
   readonly host: Host;
 }
@@ -82,9 +88,9 @@ async function importAll(
 
 async function importOne(
   { path, name }: Source,
-  { services, statCache, counts }: Destination,
+  { services, statCache, dryRun, counts }: Destination,
   progress: ImportProgress,
-  { sizeRule, invocation, host }: Context,
+  { sizeRule, candidates, invocation, host }: Context,
 ): Promise<void> {
   const before = counts();
   const importing = importPath(services, path, {
@@ -92,15 +98,29 @@ async function importOne(
     sizeRule,
     signal: host.signal,
     onProgress: (current) => progress.update(current),
+    referenceCandidates: candidates.paths,
     ...(statCache === undefined ? {} : { statCache }),
+    ...(dryRun ? { visitNar: (visit) => visitDiskNar(path, visit, host) } : {}),
   });
   // It may be waiting for another process.
-  const result = await orInterrupt(importing, host.signal);
+  const result = await orInterrupt(importing, host.signal).catch(explainUnknownReference);
+  candidates.addStored(result.storePath);
   progress.finish(result.progress);
   const line = invocation.options.has("json")
     ? jsonResult(path, result, countsSince(before, counts()))
     : result.storePath.toString();
   await print(line, host);
+  if (typeof line !== "string" || invocation.options.has("quiet")) return;
+  for (const reference of result.pathInfo.references) host.stderr.line(`refers to ${reference}`);
+}
+
+/** A dry run keeps nothing that could be read again. */
+async function visitDiskNar(
+  path: Uint8Array,
+  visit: (bytes: Uint8Array) => void,
+  { signal }: Host,
+): Promise<void> {
+  await dumpDiskTree(path, { signal, stdout: { bytes: async (bytes) => visit(bytes) } });
 }
 
 /** Prints a result at once. Whether anybody reads it makes no difference to the import. */

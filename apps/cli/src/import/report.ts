@@ -36,6 +36,7 @@ export function jsonResult(
     root: jsonNode(node),
     narHash: narHashText(pathInfo.narSha256),
     narSize: pathInfo.narSize,
+    references: pathInfo.references.map(String),
     entries: progress.entries,
     filesRead: progress.files,
     bytesRead: progress.bytes,

@@ -162,10 +162,11 @@ describe("importPath()", () => {
     const { storePath, node, narSize, narSha256 } = pathInfo;
     const signatures = [Signature.of("key", new Uint8Array(64))];
     const signed = PathInfo.of({ storePath, node, narSize, narSha256, signatures });
-    await services.pathInfos.put(signed);
+    const stored = await services.pathInfos.put(signed);
     const put = vi.spyOn(services.pathInfos, "put");
     const again = await importPath(services, join(folder, "dummy"));
-    expect(again.pathInfo).toBe(signed);
+    expect(again.pathInfo).toBe(stored);
+    expect(again.pathInfo.signatures).toEqual(signatures);
     expect(put).not.toHaveBeenCalled();
   });
 

@@ -7,3 +7,4 @@ export {
   type ImportServices,
   importPath,
 } from "./import-path.js";
+export { publishSource, type Source, UnknownReferenceError } from "./publish-source.js";

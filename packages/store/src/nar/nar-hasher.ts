@@ -3,14 +3,24 @@ import type { NarCalculation } from "../nar-calculation.js";
 import { createSha256 } from "../sha256/sha256.js";
 import { NarEncoder } from "./nar-encoder.js";
 
+export interface NarHasherOptions {
+  /** Is told the bytes of the NAR, all of them, in order. They are valid during the call only. */
+  readonly onBytes?: (bytes: Uint8Array) => void;
+}
+
 /** Computes size and SHA-256 of the NAR of the tree it observes, without keeping any of it. */
 export class NarHasher implements TreeObserver {
   readonly #sha256 = createSha256();
   #size = 0;
-  readonly #encoder = new NarEncoder((bytes) => {
-    this.#size += bytes.byteLength;
-    this.#sha256.update(bytes);
-  });
+  readonly #encoder: NarEncoder;
+
+  constructor({ onBytes }: NarHasherOptions = {}) {
+    this.#encoder = new NarEncoder((bytes) => {
+      this.#size += bytes.byteLength;
+      this.#sha256.update(bytes);
+      onBytes?.(bytes);
+    });
+  }
 
   beginDirectory(): void {
     this.#encoder.beginDirectory();

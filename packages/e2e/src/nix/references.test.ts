@@ -1,0 +1,169 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { nixMissing } from "../cli/nix.js";
+import { Sandbox } from "../cli/tvix.js";
+import { type Daemon, startDaemon } from "../daemon/start-daemon.js";
+import { NixRig } from "./nix-rig.js";
+import { makeSampleClosure, type SampleClosure } from "./sample-closure.js";
+
+interface Imported {
+  readonly storePath: string;
+  readonly references: readonly string[];
+  readonly filesRead: number;
+}
+
+describe.skipIf(nixMissing !== undefined)("tvix import --references-from", () => {
+  let rig: NixRig;
+  let sample: SampleClosure;
+  let sandbox: Sandbox;
+  let daemon: Daemon;
+  /** The content-addressed copies that Nix made of the closure, by their input-addressed originals. */
+  let rewrites: Readonly<Record<string, string>>;
+  /** A file with all of them. */
+  let list: string;
+
+  beforeAll(async () => {
+    [rig, sandbox, daemon] = await Promise.all([NixRig.create(), Sandbox.create(), startDaemon()]);
+    sample = await makeSampleClosure(rig);
+    const { store, app } = sample;
+    const made = await store.text("nix", ["store", "make-content-addressed", "--json", "-r", app]);
+    ({ rewrites } = JSON.parse(made));
+    list = rig.path("paths");
+    await writeFile(list, `${Object.values(rewrites).join("\n")}\n`);
+    // Everything but the app itself.
+    const needed = Object.values(rewrites).filter((path) => path !== rewrites[app]);
+    const infos = rig.path("infos.json");
+    await writeFile(infos, await store.text("nix", ["path-info", "--json", ...needed]));
+    for (const target of [[], ["--store", `grpc+${daemon.url}`]]) {
+      const root = ["--root", store.realPath("/").slice(0, -1)];
+      await sandbox.text(["copy", "--path-info-json", infos, ...root, ...target]);
+    }
+  });
+
+  afterAll(async () => {
+    await daemon?.[Symbol.asyncDispose]();
+    await sandbox?.remove();
+    await rig?.[Symbol.asyncDispose]();
+  });
+
+  function rewritten(path: string): string {
+    const made = rewrites[path];
+    if (made === undefined) throw new Error(`${path} was not rewritten`);
+    return made;
+  }
+
+  async function importJson(...args: readonly string[]): Promise<Imported> {
+    return JSON.parse(await sandbox.text(["import", "--json", ...args])) as Imported;
+  }
+
+  const ways: readonly (readonly [string, () => readonly string[]])[] = [
+    ["in the own process, from a list", () => ["--references-from", list]],
+    [
+      "through a daemon, from its store and one more path",
+      () => [
+        ...["--references-from", "store", "--references-from", rewritten(sample.app)],
+        ...["--store", `grpc+${daemon.url}`],
+      ],
+    ],
+  ];
+
+  it.each(ways)(
+    "gives a tree what nix store make-content-addressed gives it, %s",
+    async (_, args) => {
+      for (const path of [sample.textB, sample.libfoo, sample.app]) {
+        const made = rewritten(path);
+        const name = made.slice("/nix/store/".length + 33);
+        const { references } = await sample.store.info(made);
+        const dry = await importJson(
+          ...[...args(), "--dry-run", "--name", name, sample.store.realPath(made)],
+        );
+        const imported = await importJson(
+          ...[...args(), "--name", name, sample.store.realPath(made)],
+        );
+        expect(imported.storePath).toBe(made);
+        expect(imported.references).toEqual([...references].sort());
+        expect([dry.storePath, dry.references]).toEqual([imported.storePath, imported.references]);
+      }
+    },
+  );
+
+  it("makes paths that Nix takes, with what they refer to", async () => {
+    const made = rewritten(sample.app);
+    const copy = rig.store("copy");
+    await copy.text("nix", ["copy", "--from", daemon.url, made]);
+    await copy.text("nix", ["store", "verify", "--no-trust", "-r", made]);
+    expect(await copy.closure(made)).toEqual(await sample.store.closure(made));
+    const [there, here] = [await copy.info(made), await sample.store.info(made)];
+    expect([there.ca, there.narHash]).toEqual([here.ca, here.narHash]);
+  });
+
+  it("gives a tree by another name what builtins.path gives it", async () => {
+    const made = rewritten(sample.libfoo);
+    const expression = `builtins.path { path = "${made}"; name = "other"; }`;
+    const args = ["--eval", "--json", "--read-write-mode", "-E", expression];
+    const expected = JSON.parse(await sample.store.text("nix-instantiate", args));
+    const { references } = await sample.store.info(expected);
+    // It refers to the path that it was copied from.
+    expect(references).toContain(made);
+    const tree = sample.store.realPath(made);
+    const imported = await importJson("--references-from", list, "--name", "other", tree);
+    expect([imported.storePath, imported.references]).toEqual([expected, [...references].sort()]);
+  });
+
+  it("takes the same from a NAR", async () => {
+    const made = rewritten(sample.app);
+    const nar = rig.path("app.nar");
+    await writeFile(nar, await rig.output("nix-store", ["--dump", sample.store.realPath(made)]));
+    const store = ["--store", `grpc+${daemon.url}`];
+    const args = ["nar", "import", "--name", made.slice("/nix/store/".length + 33), "--json"];
+    const from = ["--references-from", list];
+    const { storePath, references } = JSON.parse(
+      await sandbox.text([...args, ...from, ...store, nar]),
+    );
+    expect(storePath).toBe(made);
+    expect(references).toEqual([...(await sample.store.info(made)).references].sort());
+  });
+
+  it("says what it found, also in a tree that it need not read again", async () => {
+    const tree = sandbox.path("project");
+    await mkdir(tree);
+    const [a, b] = [rewritten(sample.textA), rewritten(sample.textB)].sort();
+    await writeFile(`${tree}/file`, `${b} ${a}`);
+    // What is younger than two seconds is read again.
+    let filesRead = 1;
+    for (const begun = Date.now(); filesRead > 0 && Date.now() - begun < 20_000; ) {
+      ({ filesRead } = await importJson(tree));
+    }
+    const { stdout, stderr } = await sandbox.run([
+      ...["import", "--references-from", `${a},${b},${rewritten(sample.fixed)}`, tree],
+    ]);
+    expect(stdout.toString()).toMatch(/^\/nix\/store\/[0-9a-z]{32}-project\n$/);
+    expect(stderr).toContain(`refers to ${a}\nrefers to ${b}\n`);
+    expect(stderr.match(/refers to/g)).toHaveLength(2);
+    const again = await importJson("--references-from", list, tree);
+    expect(again).toMatchObject({ references: [a, b], filesRead: 0 });
+    expect(`${again.storePath}\n`).toBe(stdout.toString());
+  });
+
+  it("refuses what refers to a path that the store does not have", async () => {
+    const file = sandbox.path("lost");
+    await writeFile(file, sample.libfoo);
+    for (const dry of [[], ["--dry-run"]]) {
+      const { status, stdout, stderr } = await sandbox.run([
+        ...["import", "--references-from", sample.libfoo, ...dry, file],
+      ]);
+      expect([status, stdout.toString()]).toEqual([1, ""]);
+      expect(stderr).toContain(`it refers to ${sample.libfoo}, which is not in the store`);
+      expect(stderr).toContain("see tvix copy");
+    }
+  });
+
+  it.each([
+    ["/nix/store/nonsense", 2],
+    ["no-such-file", 3],
+    ["/dev/null/x", 1],
+  ])("refuses %s", async (where, expected) => {
+    const { status } = await sandbox.run(["import", "--references-from", where, list]);
+    expect(status).toBe(expected);
+  });
+});
