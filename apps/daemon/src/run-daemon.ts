@@ -11,12 +11,13 @@ import { untilAborted } from "./life/until-aborted.js";
 import { createLogger } from "./log/create-logger.js";
 import type { Logger } from "./log/logger.js";
 import type { Metrics } from "./metrics/metrics.js";
-import { readAccessFiles } from "./server/access-files.js";
+import { createBinaryCache } from "./server/binary-cache.js";
 import { checkCompression } from "./server/check-compression.js";
 import { createServer } from "./server/create-server.js";
 import { listenEverywhere } from "./server/listen.js";
 import { ReloadRequests, reload } from "./server/reload.js";
-import { readSigningKeys } from "./server/signing-keys.js";
+import { readSecretFiles } from "./server/secret-files.js";
+import { storeParts } from "./server/store-parts.js";
 import { openStore } from "./store/open-store.js";
 import { passedSockets } from "./systemd/activation.js";
 import { followLife } from "./systemd/follow-life.js";
@@ -84,9 +85,8 @@ async function start(
 
   const reloads = new ReloadRequests();
   closers.add(host.onReload(() => reloads.request()));
-  const { tls, tokens, warnings: fileWarnings } = readAccessFiles(settings);
-  const { keys: signingKeys, warnings: keyWarnings } = readSigningKeys(settings["signing-key"]);
-  for (const warning of [...fileWarnings, ...keyWarnings]) logger.warn(warning);
+  const { tls, tokens, signingKeys, warnings: fileWarnings } = readSecretFiles(settings);
+  for (const warning of fileWarnings) logger.warn(warning);
   checkCompression(settings["cache.compression"]);
   const gatekeeper = new Gatekeeper(tokens);
   const local = await openStore(settings["data-dir"], purpose, logger);
@@ -96,17 +96,20 @@ async function start(
   const metrics = settings.metrics ? await openMetrics(local, version) : undefined;
   const tracing = await startTracing(env, version);
   if (tracing !== undefined) closers.add(() => closeTracing(tracing, logger));
+  const shared = storeParts(local);
+  const cache = createBinaryCache(local, shared, { settings, signingKeys, logger });
+  closers.add(() => cache.close());
   const server = createServer({
     settings,
     tls,
     local,
+    shared,
+    cache,
     life,
     logger,
     gatekeeper,
-    signingKeys,
     metrics,
     tracing,
-    closers,
   });
   closers.add(() => server.close());
   // The first call may be waiting in a passed socket: from here on there is nothing that it would lack.
@@ -117,7 +120,7 @@ async function start(
 
   life.become("ready");
   logger.always("ready", { addresses: listening.addresses, dataDirectory: settings["data-dir"] });
-  reloads.serve(() => reload({ settings, logger, life, gatekeeper, server }));
+  reloads.serve(() => reload({ settings, logger, life, gatekeeper, server, cache }));
   return { life, logger, server, removeSocket: listening.removeSocket };
 }
 

@@ -88,6 +88,12 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
     summary:
       "Serve NARs compressed with zstd, gzip, br or xz, which keeps the files: none by default",
   },
+  "cache.scan-references": {
+    kind: "text",
+    value: "WHAT",
+    summary:
+      "Search uploads for the references that they state, and warn about or refuse what differs: off (the default), warn or refuse",
+  },
   "limit.connections": {
     kind: "number",
     value: "N",

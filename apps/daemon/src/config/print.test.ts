@@ -30,6 +30,7 @@ priority = 39 # default
 mass-query = true # default
 check-references = true # default
 compression = "none" # default
+scan-references = "off" # default
 
 [limit]
 connections = 4096 # default

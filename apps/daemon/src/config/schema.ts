@@ -3,7 +3,14 @@ import { z } from "zod";
 import { type ListenAddress, parseListenAddress } from "./listen-address.js";
 import { isOrigin } from "./origin.js";
 import { formatSize, formatTime, parseSize, parseTime } from "./quantities.js";
-import type { CacheCompression, LogFormat, LogLevel, SettingKey, Settings } from "./settings.js";
+import type {
+  CacheCompression,
+  LogFormat,
+  LogLevel,
+  ReferenceScan,
+  SettingKey,
+  Settings,
+} from "./settings.js";
 
 /** Some of the settings: those of one source. */
 export type SettingsLayer = { readonly [K in SettingKey]?: Settings[K] | undefined };
@@ -43,6 +50,7 @@ export const layerSchema: z.ZodType<SettingsLayer> = z.strictObject({
   "cache.mass-query": boolean().optional(),
   "cache.check-references": boolean().optional(),
   "cache.compression": choice<CacheCompression>(["none", "zstd", "gzip", "br", "xz"]).optional(),
+  "cache.scan-references": choice<ReferenceScan>(["off", "warn", "refuse"]).optional(),
   "limit.connections": count(1, 1_000_000).optional(),
   "limit.streams": count(1, 10_000).optional(),
   "limit.calls": count(1, 1_000_000).optional(),

@@ -10,6 +10,9 @@ export type LogFormat = "auto" | "json" | "text";
 /** How the NARs are compressed that narinfos of the binary cache lead to. */
 export type CacheCompression = FileCompression | "none";
 
+/** What becomes of an upload whose content refers to something else than it says. */
+export type ReferenceScan = "off" | "warn" | "refuse";
+
 /**
  * Everything about a daemon that can be set, validated. Keys are those of the file, with the table in
  * front (`tls.cert` is `cert` in `[tls]`). Times are in milliseconds, sizes in bytes.
@@ -38,6 +41,7 @@ export interface Settings {
   readonly "cache.mass-query": boolean;
   readonly "cache.check-references": boolean;
   readonly "cache.compression": CacheCompression;
+  readonly "cache.scan-references": ReferenceScan;
   readonly "limit.connections": number;
   readonly "limit.streams": number;
   readonly "limit.calls": number;
@@ -72,6 +76,7 @@ export const DEFAULTS: Omit<Settings, "data-dir"> = {
   "cache.mass-query": true,
   "cache.check-references": true,
   "cache.compression": "none",
+  "cache.scan-references": "off",
   "limit.connections": 4096,
   "limit.streams": 256,
   "limit.calls": 8192,

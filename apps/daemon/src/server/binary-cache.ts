@@ -2,21 +2,21 @@ import type { LocalStore } from "@tvix/castore/local";
 import { type SigningKey, TrustedKeys, VerifyingKey } from "@tvix/store";
 import { BinaryCache } from "@tvix/store/http";
 import type { Settings } from "../config/settings.js";
+import { errorText, type Logger } from "../log/logger.js";
 import type { StoreParts } from "./store-parts.js";
 
-/** What is not in the settings. */
-export interface CacheOptions {
+export interface CreateBinaryCacheOptions {
+  readonly settings: Settings;
+  /** Sign what is served. */
   readonly signingKeys: readonly SigningKey[];
-  /** Is told of what fails in the background. */
-  readonly onError: (error: unknown) => void;
+  readonly logger: Logger;
 }
 
 /** The binary cache over a local store. To be closed before that. */
 export function createBinaryCache(
   local: LocalStore,
   parts: StoreParts,
-  settings: Settings,
-  { signingKeys, onError }: CacheOptions,
+  { settings, signingKeys, logger }: CreateBinaryCacheOptions,
 ): BinaryCache {
   const { blobs, directories } = local;
   const trusted = settings["cache.trusted-keys"].map((text) => VerifyingKey.parse(text));
@@ -29,8 +29,15 @@ export function createBinaryCache(
       wantMassQuery: settings["cache.mass-query"],
       checkReferences: settings["cache.check-references"],
       compression: settings["cache.compression"],
-      onError,
+      onError: (error) => reportCacheFailure(logger, error),
+      scanReferences: settings["cache.scan-references"],
+      warn: (message) => logger.warn(message),
       maxNarSize: BigInt(settings["limit.nar"]),
     },
   );
+}
+
+/** Logs what fails in the cache, while it answers or in the background. */
+export function reportCacheFailure(logger: Logger, error: unknown): void {
+  logger.error("the binary cache failed", { error: errorText(error) });
 }

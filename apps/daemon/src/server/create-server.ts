@@ -1,21 +1,19 @@
 import type { LocalStore } from "@tvix/castore/local";
 import { BLOB_SIZE_HEADER, ERROR_CODE_TRAILER } from "@tvix/castore/rpc";
 import { createRpcServer, type RpcServer, type ServerTls } from "@tvix/grpc";
-import type { SigningKey } from "@tvix/store";
-import { tryServe } from "@tvix/store/http";
+import { type BinaryCache, tryServe } from "@tvix/store/http";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
-import type { Closers } from "../life/closers.js";
 import type { Life } from "../life/life.js";
-import { errorText, type Logger } from "../log/logger.js";
+import type { Logger } from "../log/logger.js";
 import type { Metrics } from "../metrics/metrics.js";
 import type { Tracing } from "../tracing/tracing.js";
 import { authorizeBy } from "./authorize.js";
-import { createBinaryCache } from "./binary-cache.js";
+import { reportCacheFailure } from "./binary-cache.js";
 import { httpRoutes } from "./http-routes.js";
 import { createObserver } from "./observer.js";
 import { registerWithProbes } from "./probes.js";
-import { storeParts } from "./store-parts.js";
+import type { StoreParts } from "./store-parts.js";
 import { registerStoreServices } from "./store-services.js";
 
 /** What the server is put together from. */
@@ -26,24 +24,16 @@ export interface ServerParts {
   readonly life: Life;
   readonly logger: Logger;
   readonly gatekeeper: Gatekeeper;
-  /** Sign what the binary cache serves. */
-  readonly signingKeys: readonly SigningKey[];
+  readonly shared: StoreParts;
+  readonly cache: BinaryCache;
   readonly metrics: Metrics | undefined;
   readonly tracing: Tracing | undefined;
-  /** For what has to be closed after the server and before the store. */
-  readonly closers: Closers;
 }
 
 /** The server with all services. It does not listen yet. */
 export function createServer(parts: ServerParts): RpcServer {
-  const { settings, local, life, logger, metrics, tracing } = parts;
-  const shared = storeParts(local);
-  const onError = (error: unknown): void => {
-    logger.error("the binary cache failed", { error: errorText(error) });
-  };
-  const { signingKeys } = parts;
-  const cache = createBinaryCache(local, shared, settings, { signingKeys, onError });
-  parts.closers.add(() => cache.close());
+  const { settings, local, shared, cache, life, logger, metrics, tracing } = parts;
+  const onError = (error: unknown): void => reportCacheFailure(logger, error);
   return createRpcServer({
     routes: (router) =>
       registerWithProbes(router, life, (noting) =>

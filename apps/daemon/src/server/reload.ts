@@ -1,9 +1,10 @@
 import type { RpcServer } from "@tvix/grpc";
+import type { BinaryCache } from "@tvix/store/http";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
 import type { Life } from "../life/life.js";
 import { errorText, type Logger } from "../log/logger.js";
-import { readAccessFiles } from "./access-files.js";
+import { readSecretFiles } from "./secret-files.js";
 
 /** What a reload reads with, and what it changes. */
 export interface ReloadParts {
@@ -12,24 +13,29 @@ export interface ReloadParts {
   readonly life: Life;
   readonly gatekeeper: Gatekeeper;
   readonly server: RpcServer;
+  readonly cache: BinaryCache;
 }
 
 /**
- * Reads certificates and tokens again. If any file is broken, nothing changes: those who could come still
+ * Reads certificates, tokens and signing keys again. If any file is broken, nothing changes: those who could come still
  * can.
  */
-export function reload({ settings, logger, life, gatekeeper, server }: ReloadParts): void {
+export function reload(parts: ReloadParts): void {
+  const { settings, logger, life, gatekeeper, server, cache } = parts;
   if (life.state !== "ready") return;
   life.become("reloading");
   try {
-    const { tls, tokens, warnings, fields } = readAccessFiles(settings);
+    const { tls, tokens, signingKeys, warnings, fields } = readSecretFiles(settings);
     for (const warning of warnings) logger.warn(warning);
     if (tls !== undefined) server.replaceTls(tls);
     if (tokens !== undefined) gatekeeper.replaceTokens(tokens);
+    cache.replaceSigningKeys(signingKeys);
     logger.info("reloaded", fields);
   } catch (error) {
     const reason = errorText(error);
-    logger.error("not reloaded, certificates and tokens are as they were", { reason });
+    logger.error("not reloaded, certificates, tokens and signing keys are as they were", {
+      reason,
+    });
   }
   life.become("ready");
 }

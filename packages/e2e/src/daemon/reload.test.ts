@@ -57,7 +57,7 @@ async function reload(message = "reloaded"): Promise<void> {
   await until(() => said(message) > before);
 }
 
-const NOT_RELOADED = "not reloaded, certificates and tokens are as they were";
+const NOT_RELOADED = "not reloaded, certificates, tokens and signing keys are as they were";
 
 /** Who a new connection meets, after a handshake and a first answer. Fails where it is refused. */
 async function meet(identity: Partial<Identity> = {}, session?: Buffer) {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nixMissing } from "../cli/nix.js";
 import { Sandbox } from "../cli/tvix.js";
 import { type Daemon, startDaemon } from "../daemon/start-daemon.js";
+import { exportStream } from "./export-stream.js";
 import { NixRig } from "./nix-rig.js";
 import { makeSampleClosure, type SampleClosure } from "./sample-closure.js";
 
@@ -12,7 +13,7 @@ interface Imported {
   readonly filesRead: number;
 }
 
-describe.skipIf(nixMissing !== undefined)("tvix import --references-from", () => {
+describe.skipIf(nixMissing !== undefined)("references", () => {
   let rig: NixRig;
   let sample: SampleClosure;
   let sandbox: Sandbox;
@@ -30,6 +31,10 @@ describe.skipIf(nixMissing !== undefined)("tvix import --references-from", () =>
     ({ rewrites } = JSON.parse(made));
     list = rig.path("paths");
     await writeFile(list, `${Object.values(rewrites).join("\n")}\n`);
+    const [a, b] = [rewritten(sample.textA), rewritten(sample.textB)].sort();
+    await mkdir(sandbox.path("project"));
+    // What is younger than two seconds when it is imported is read again: it is until then.
+    await writeFile(sandbox.path("project", "file"), `${b} ${a}`);
     // Everything but the app itself.
     const needed = Object.values(rewrites).filter((path) => path !== rewrites[app]);
     const infos = rig.path("infos.json");
@@ -74,15 +79,12 @@ describe.skipIf(nixMissing !== undefined)("tvix import --references-from", () =>
         const made = rewritten(path);
         const name = made.slice("/nix/store/".length + 33);
         const { references } = await sample.store.info(made);
-        const dry = await importJson(
-          ...[...args(), "--dry-run", "--name", name, sample.store.realPath(made)],
-        );
-        const imported = await importJson(
-          ...[...args(), "--name", name, sample.store.realPath(made)],
-        );
-        expect(imported.storePath).toBe(made);
-        expect(imported.references).toEqual([...references].sort());
-        expect([dry.storePath, dry.references]).toEqual([imported.storePath, imported.references]);
+        const common = [...args(), "--name", name, sample.store.realPath(made)];
+        for (const dry of path === sample.app ? [["--dry-run"], []] : [[]]) {
+          const imported = await importJson(...dry, ...common);
+          expect(imported.storePath).toBe(made);
+          expect(imported.references).toEqual([...references].sort());
+        }
       }
     },
   );
@@ -126,14 +128,8 @@ describe.skipIf(nixMissing !== undefined)("tvix import --references-from", () =>
 
   it("says what it found, also in a tree that it need not read again", async () => {
     const tree = sandbox.path("project");
-    await mkdir(tree);
     const [a, b] = [rewritten(sample.textA), rewritten(sample.textB)].sort();
-    await writeFile(`${tree}/file`, `${b} ${a}`);
-    // What is younger than two seconds is read again.
-    let filesRead = 1;
-    for (const begun = Date.now(); filesRead > 0 && Date.now() - begun < 20_000; ) {
-      ({ filesRead } = await importJson(tree));
-    }
+    await importJson(tree);
     const { stdout, stderr } = await sandbox.run([
       ...["import", "--references-from", `${a},${b},${rewritten(sample.fixed)}`, tree],
     ]);
@@ -165,5 +161,50 @@ describe.skipIf(nixMissing !== undefined)("tvix import --references-from", () =>
   ])("refuses %s", async (where, expected) => {
     const { status } = await sandbox.run(["import", "--references-from", where, list]);
     expect(status).toBe(expected);
+  });
+
+  describe("tvix daemon --cache-scan-references", () => {
+    /** A path that holds its own name, and says nothing of it. */
+    let secretive: string;
+
+    beforeAll(async () => {
+      secretive = `/nix/store/${"1".repeat(32)}-secretive`;
+      await writeFile(rig.path("secretive"), `I am ${secretive}`);
+      const nar = await rig.output("nix-store", ["--dump", rig.path("secretive")]);
+      const input = exportStream([{ nar, path: secretive, references: [], deriver: "" }]);
+      await sample.store.text("nix-store", ["--import"], { input });
+    });
+
+    async function copyTo({ url }: Daemon, path: string): Promise<string> {
+      const { status, stderr } = await sample.store.run("nix", ["copy", "--to", url, path]);
+      return status === 0 ? "copied" : stderr;
+    }
+
+    it("refuses what differs, and takes all that Nix has built and made", async () => {
+      await using daemon = await startDaemon({ args: ["--cache-scan-references", "refuse"] });
+      const derivation = await sample.store.text("nix-store", ["--query", "--deriver", sample.app]);
+      for (const path of [sample.app, derivation])
+        expect(await copyTo(daemon, path)).toBe("copied");
+      const refusal = await copyTo(daemon, secretive);
+      expect(refusal).toContain("HTTP error 400");
+      expect(refusal).toContain(`${secretive} refers to itself, which its narinfo does not say`);
+    });
+
+    it("warns of it, or says nothing", async () => {
+      await using warning = await startDaemon({ args: ["--cache-scan-references", "warn"] });
+      await using silent = await startDaemon();
+      for (const daemon of [warning, silent]) {
+        for (const path of [sample.app, secretive]) {
+          expect(await copyTo(daemon, path)).toBe("copied");
+        }
+        await daemon.stop();
+      }
+      const lines = warning
+        .log()
+        .split("\n")
+        .filter((line) => line.includes('"level":"warn"'));
+      expect(lines).toEqual([expect.stringContaining(`${secretive} refers to itself`)]);
+      expect(silent.log()).not.toContain('"level":"warn"');
+    });
   });
 });

@@ -1,5 +1,7 @@
+import { copyFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { nixMissing } from "../cli/nix.js";
+import { until } from "../cli/until.js";
 import { type Daemon, startDaemon } from "../daemon/start-daemon.js";
 import { type NixKey, NixRig } from "./nix-rig.js";
 import { makeSampleClosure, type SampleClosure } from "./sample-closure.js";
@@ -93,6 +95,45 @@ describe.skipIf(nixMissing !== undefined)("signatures of the real Nix", () => {
     ]);
     expect(await copyFrom(daemon, "by-one", key)).toBe("copied");
     expect(await copyFrom(daemon, "by-other", stranger)).toBe("copied");
+  });
+
+  it("are all kept when several sign at the same time", async () => {
+    const daemon = await start();
+    expect(await copyTo(daemon)).toBe("copied");
+    const names = ["a", "b", "c", "d", "e"].map((letter) => `${letter}.example.org-1`);
+    const keys = await Promise.all(names.map((name) => rig.key(name)));
+    const sign = ["store", "sign", "--store", daemon.url, sample.libfoo];
+    await Promise.all(
+      keys.map(({ secretFile }) => rig.text("nix", [...sign, "--key-file", secretFile])),
+    );
+    const url = `${daemon.url}/${sample.libfoo.slice(11, 43)}.narinfo`;
+    const narinfo = await (await fetch(url)).text();
+    const signers = narinfo.match(/^Sig: .*$/gm)?.map((line) => line.split(":")[1]?.trim());
+    expect(signers?.sort()).toEqual(names);
+  });
+
+  it("are made with other keys after SIGHUP, if these can be used", async () => {
+    const live = rig.path("live.secret");
+    await copyFile(key.secretFile, live);
+    const daemon = await start("--signing-key", live);
+    expect(await copyTo(daemon)).toBe("copied");
+    expect(await copyFrom(daemon, "first-key", key)).toBe("copied");
+    const reload = async (message: string): Promise<void> => {
+      const said = (): number => daemon.log().split(`"msg":"${message}`).length;
+      const before = said();
+      daemon.signal("SIGHUP");
+      await until(() => said() > before);
+    };
+    await copyFile(stranger.secretFile, live);
+    await reload("reloaded");
+    expect(daemon.log()).toContain('"signingKeys":["stranger.example.org-1"]');
+    expect(await copyFrom(daemon, "next-key", stranger)).toBe("copied");
+    expect(await copyFrom(daemon, "old-key", key)).toContain("lacks a valid signature");
+    await writeFile(live, "stranger.example.org-1:c2hvcnQ=");
+    await reload("not reloaded");
+    expect(daemon.log()).toMatch(/live\.secret: /);
+    expect(daemon.log()).not.toContain("c2hvcnQ=");
+    expect(await copyFrom(daemon, "kept-key", stranger)).toBe("copied");
   });
 
   it("are needed by a daemon that trusts keys, but for what proves itself", async () => {

@@ -2,6 +2,7 @@ import { canCompress } from "../compression/compress-file.js";
 import { CompressionError } from "../compression/compression-error.js";
 import { StoreError } from "../errors.js";
 import { NarLayouts } from "../nar/nar-layouts.js";
+import type { SigningKey } from "../signature/signing-key.js";
 import type { BinaryCacheOptions, BinaryCacheServices, CacheParts } from "./cache-parts.js";
 import { CompressedNars, type CompressedNarsParts } from "./compressed-nars.js";
 import { type CacheRequest, type CacheResponse, textResponse } from "./exchange.js";
@@ -55,9 +56,16 @@ export class BinaryCache {
         wantMassQuery: options.wantMassQuery ?? true,
         trustedKeys: options.trustedKeys,
         checkReferences: options.checkReferences ?? true,
+        scanReferences: options.scanReferences ?? "off",
+        warn: options.warn ?? (() => {}),
         maxNarSize: options.maxNarSize ?? DEFAULT_MAX_NAR_SIZE,
       },
     };
+  }
+
+  /** From now on these keys sign what is served, in the place of those there were. */
+  replaceSigningKeys(keys: readonly SigningKey[]): void {
+    this.#parts.signer.replaceKeys(keys);
   }
 
   /**

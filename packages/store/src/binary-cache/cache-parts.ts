@@ -38,6 +38,15 @@ export interface BinaryCacheOptions {
   readonly trustedKeys?: TrustedKeys | undefined;
   /** Whether an upload may only refer to paths that are known, and to itself; true by default. */
   readonly checkReferences?: boolean;
+  /**
+   * Whether the content of an upload is searched for the paths that its narinfo names, and for its own; "off"
+   * by default, and always for paths whose address proves their references. What differs is told to
+   * {@link warn}, or refused. Nix itself may upload such paths: references that were stated by hand, or
+   * content that was changed since.
+   */
+  readonly scanReferences?: "off" | "warn" | "refuse";
+  /** Is told in one line what is suspicious about an upload that was taken; nobody by default. */
+  readonly warn?: (message: string) => void;
   /** Most bytes of a NAR that is uploaded, after decompression; 1 TiB by default. */
   readonly maxNarSize?: bigint;
   /**

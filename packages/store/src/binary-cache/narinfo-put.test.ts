@@ -224,6 +224,17 @@ describe("PUT of a narinfo of a path that is known", () => {
     expect((await cache.ask("GET", OUTPUT.narinfoPath)).text).toBe(text);
   });
 
+  it("keeps the signatures of many that publish it at the same time", async () => {
+    const cache = await cacheWith([TEXT]);
+    const keys = Array.from({ length: 10 }, (_, i) => SigningKey.of(`k-${i}`, new Uint8Array(32)));
+    const lines = keys.map((key) => `Sig: ${key.signText("anything").format()}`);
+    const [own = ""] = signatures(TEXT.narinfo);
+    const all = lines.map((line) => put(cache, TEXT.narinfoPath, TEXT.narinfo.replace(own, line)));
+    expect(new Set(await Promise.all(all))).toEqual(new Set(["200"]));
+    const { text } = await cache.ask("GET", TEXT.narinfoPath);
+    expect([...signatures(text)].sort()).toEqual(lines);
+  });
+
   it.each([
     ["another NAR", /NarHash: .*/, TEXT.narinfo.match(/NarHash: .*/)?.[0] ?? "", "NAR"],
     ["another size", /NarSize: .*/, "NarSize: 1", "NAR"],
@@ -235,5 +246,76 @@ describe("PUT of a narinfo of a path that is known", () => {
     const changed = OUTPUT.narinfo.replace(pattern, by);
     expect(await put(cache, OUTPUT.narinfoPath, changed)).toMatch(new RegExp(`^409 .*${what}`));
     expect((await cache.ask("GET", OUTPUT.narinfoPath)).text).toBe(text);
+  });
+});
+
+describe("PUT of a narinfo where content is searched for references", () => {
+  const nothing = `${"0".repeat(32)}-x`;
+  const changed = {
+    "lists what does not occur": OUTPUT.narinfo.replace("References: ", `References: ${nothing} `),
+    "does not list the path itself": OUTPUT.narinfo.replace(/ \S+(?=\nDeriver)/, ""),
+  };
+  const messages = {
+    "lists what does not occur": `does not hold what it refers to: /nix/store/${nothing}`,
+    "does not list the path itself": "refers to itself, which its narinfo does not say",
+  };
+  const kinds = Object.keys(changed) as (keyof typeof changed)[];
+
+  async function uploads(options: BinaryCacheOptions): Promise<MemoryCache> {
+    const cache = await cacheWith(NIX_CLOSURE, { checkReferences: false, ...options });
+    await publish(cache, TEXT);
+    await publish(cache, REFERRER);
+    return cache;
+  }
+
+  it.each(["off", "warn", "refuse"] as const)("takes all that Nix uploads: %s", async (scan) => {
+    const told: string[] = [];
+    const warn = (message: string) => void told.push(message);
+    const cache = await uploads({ scanReferences: scan, warn, checkReferences: true });
+    expect(await publish(cache, OUTPUT)).toBe("200");
+    for (const name of ["NAR by SHA-256", "NAR with a reference to itself"]) {
+      const upload = nixUpload(name);
+      await put(cache, upload.narPath, upload.nar);
+    }
+    expect(await publish(cache, SOURCE)).toBe("200");
+    expect(told).toEqual([]);
+  });
+
+  it.each(kinds)("refuses one that %s, where that is asked for", async (kind) => {
+    const cache = await uploads({ scanReferences: "refuse" });
+    const answer = await put(cache, OUTPUT.narinfoPath, changed[kind]);
+    expect(answer).toMatch(/^400 /);
+    expect(answer).toContain(messages[kind]);
+    expect(await isPublished(cache, OUTPUT)).toBe(false);
+    expect(await publish(cache, OUTPUT)).toBe("200");
+  });
+
+  it.each(kinds)("takes one that %s with a warning, or without", async (kind) => {
+    const told: string[] = [];
+    const warn = (message: string) => void told.push(message);
+    const warning = await uploads({ scanReferences: "warn", warn });
+    expect(await put(warning, OUTPUT.narinfoPath, changed[kind])).toBe("200");
+    expect(told).toEqual([expect.stringContaining(messages[kind])]);
+    told.length = 0;
+    const silent = await uploads({ warn });
+    expect(await put(silent, OUTPUT.narinfoPath, changed[kind])).toBe("200");
+    expect(told).toEqual([]);
+  });
+
+  it("takes references that are part of the address for true", async () => {
+    const nar = nixUpload("NAR with a reference to itself");
+    const told: string[] = [];
+    const warn = (message: string) => void told.push(message);
+    const cache = await uploads({ scanReferences: "warn", warn });
+    await put(cache, nar.narPath, nar.nar);
+    expect(await publish(cache, nar)).toBe("200");
+    expect(told).toEqual([]);
+  });
+
+  it("names a few of many", async () => {
+    const cache = await uploads({ scanReferences: "refuse" });
+    const many = ["1", "2", "3", "4", "5"].map((digit) => `${digit.repeat(32)}-x`);
+    const narinfo = OUTPUT.narinfo.replace("References: ", `References: ${many.join(" ")} `);
+    expect(await put(cache, OUTPUT.narinfoPath, narinfo)).toMatch(/3{32}-x and 2 more$/);
   });
 });

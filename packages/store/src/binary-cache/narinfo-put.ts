@@ -1,11 +1,10 @@
-import { type CallOptions, equalBytes, toLatin1 } from "@tvix/castore";
+import { type CallOptions, equalBytes } from "@tvix/castore";
 import { decompress } from "../compression/decompress.js";
 import { pathInfoFromNarinfo } from "../narinfo/convert.js";
 import { InvalidNarinfoError, MAX_NARINFO_BYTES, type Narinfo } from "../narinfo/narinfo.js";
 import { parseNarinfo } from "../narinfo/parse.js";
 import { decodeNixBase32 } from "../nixbase32.js";
 import { PathInfo } from "../path-info.js";
-import type { Signature } from "../signature/signature.js";
 import type { CacheParts } from "./cache-parts.js";
 import { contentCompression } from "./content-compression.js";
 import { type CacheRequest, type CacheResponse, DONE } from "./exchange.js";
@@ -13,6 +12,7 @@ import { checkContentAddress, checkReferences, checkSignatures } from "./narinfo
 import { findUploadedNar } from "./narinfo-nar.js";
 import { CacheRefusal } from "./refusal.js";
 import { readBody } from "./request-body.js";
+import { checkScannedReferences } from "./scanned-references.js";
 
 /**
  * Publishes a path whose NAR has been uploaded, once everything that the narinfo says has been found to be
@@ -54,7 +54,8 @@ async function describe(
   await checkReferences(parts, pathInfo, options);
   await checkContentAddress(parts, pathInfo, options);
   checkSignatures(parts, pathInfo);
-  return known === undefined ? pathInfo : merge(known, pathInfo);
+  if (known === undefined) await checkScannedReferences(parts, pathInfo, options);
+  return known === undefined ? pathInfo : keepingWhatIsKnown(known, pathInfo);
 }
 
 async function readNarinfo(request: CacheRequest): Promise<Narinfo> {
@@ -89,19 +90,12 @@ function referenceKey(references: PathInfo["references"]): string {
   return [...new Set(references.map(({ baseName }) => baseName))].sort().join(" ");
 }
 
-function merge(known: PathInfo, added: PathInfo): PathInfo {
+/** What clients may have been told stays; signatures add up where it is stored. */
+function keepingWhatIsKnown(known: PathInfo, added: PathInfo): PathInfo {
   return PathInfo.of({
     ...added,
     narSha256: added.narSha256,
     deriver: known.deriver ?? added.deriver,
     contentAddress: known.contentAddress ?? added.contentAddress,
-    signatures: distinct([...known.signatures, ...added.signatures]),
   });
-}
-
-function distinct(signatures: readonly Signature[]): readonly Signature[] {
-  const keyed = signatures.map(
-    (signature) => [`${signature.keyName}:${toLatin1(signature.toBytes())}`, signature] as const,
-  );
-  return [...new Map(keyed).values()];
 }

@@ -8,12 +8,18 @@ const MAX_REMEMBERED = 16_384;
 
 /** Signs what is served, without storing it. */
 export class NarinfoSigner {
-  readonly #keys: readonly SigningKey[];
+  #keys: readonly SigningKey[];
   /** By fingerprint; the oldest first. */
   readonly #remembered = new Map<string, readonly Signature[]>();
 
   constructor(keys: readonly SigningKey[]) {
     this.#keys = keys;
+  }
+
+  /** From now on others sign. */
+  replaceKeys(keys: readonly SigningKey[]): void {
+    this.#keys = keys;
+    this.#remembered.clear();
   }
 
   /** A signature by each key whose name no signature of `pathInfo` has. */
