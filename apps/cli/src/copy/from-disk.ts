@@ -1,12 +1,13 @@
 import { join } from "node:path";
-import { type CallOptions, equalBytes, type Node } from "@tvix/castore";
+import { type CallOptions, equalBytes } from "@tvix/castore";
 import { ingestPath } from "@tvix/castore/fs";
-import { NarHasher, NixHash, PathInfo, renderNar, verifyContentAddress } from "@tvix/store";
+import { NarHasher, NixHash, PathInfo } from "@tvix/store";
 import { CliError, EXIT, NotFoundError } from "../exit.js";
 import type { OpenStore } from "../store/open-store.js";
 import type { DescribedPath } from "./path-info-json.js";
 import { presentIn, publishIn } from "./present.js";
 import type { MovedPath, PathFacts, Transfer } from "./transfer.js";
+import { verifyAddress } from "./verify-address.js";
 
 /** Copies what lies in a store of Nix on this machine, as JSON of Nix describes it. */
 export class DiskTransfer implements Transfer {
@@ -55,27 +56,11 @@ export class DiskTransfer implements Transfer {
       throw new CliError(EXIT.corrupt, `${path} is not what ${this.source} says: ${what}`);
     }
     const pathInfo = PathInfo.of({ ...described, node });
-    await this.#verifyContentAddress(pathInfo, options);
+    await verifyAddress(this.#store, pathInfo, options);
     return {
       bytesMoved: progress.bytes,
       publish: () => publishIn(this.#store, pathInfo, options),
     };
-  }
-
-  async #verifyContentAddress(pathInfo: PathInfo, options: CallOptions): Promise<void> {
-    if (pathInfo.contentAddress === undefined) return;
-    const { node } = pathInfo;
-    const source = {
-      nar: () => renderNar(this.#store, node, options),
-      file: () => this.#file(node, options),
-    };
-    await verifyContentAddress(pathInfo, source, options);
-  }
-
-  async *#file(node: Node, options: CallOptions): AsyncGenerator<Uint8Array, void, undefined> {
-    if (node.type !== "file") return;
-    const reader = await this.#store.blobs.openRead(node.digest, options);
-    if (reader !== undefined) yield* reader.stream({}, options);
   }
 }
 

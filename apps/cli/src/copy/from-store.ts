@@ -2,18 +2,18 @@ import { type CallOptions, equalBytes } from "@tvix/castore";
 import { isContentAddressed, type PathInfo } from "@tvix/store";
 import { copyTree, type SignaturePolicy } from "@tvix/store/upstream";
 import { CliError, EXIT } from "../exit.js";
-import type { OpenStore } from "../store/open-store.js";
-import { presentIn, publishIn } from "./present.js";
+import { type CopiedStore, presentIn, publishIn } from "./present.js";
 import type { MovedPath, PathFacts, Transfer } from "./transfer.js";
+import { verifyAddress } from "./verify-address.js";
 
 /** Copies from one store of ours into another: only the blobs and Directories that are missing there. */
 export class StoreTransfer implements Transfer {
-  readonly #from: OpenStore;
-  readonly #to: OpenStore;
+  readonly #from: CopiedStore;
+  readonly #to: CopiedStore;
   readonly #options: StoreTransferOptions;
   readonly #pathInfos = new Map<string, PathInfo>();
 
-  constructor(from: OpenStore, to: OpenStore, options: StoreTransferOptions) {
+  constructor(from: CopiedStore, to: CopiedStore, options: StoreTransferOptions) {
     this.#from = from;
     this.#to = to;
     this.#options = options;
@@ -58,6 +58,8 @@ export class StoreTransfer implements Transfer {
       const what = `${pathInfo.storePath} in ${this.source} is not what its NAR hash says`;
       throw new CliError(EXIT.corrupt, `${what}: see tvix verify`);
     }
+    // That the path follows from its address is why no signature was asked for.
+    await verifyAddress(near, pathInfo, options);
   }
 
   #checkSignatures(pathInfo: PathInfo): void {

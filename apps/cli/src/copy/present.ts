@@ -3,9 +3,15 @@ import type { PathInfo } from "@tvix/store";
 import type { OpenStore } from "../store/open-store.js";
 import type { PathFacts } from "./transfer.js";
 
+/** The part of a store that copies work with. */
+export type CopiedStore = Pick<
+  OpenStore,
+  "place" | "blobs" | "directories" | "pathInfos" | "narCalculation"
+>;
+
 /** What a store knows about a path that it has. */
 export async function presentIn(
-  store: OpenStore,
+  store: CopiedStore,
   outputHash: Uint8Array,
   options: CallOptions,
 ): Promise<PathFacts | undefined> {
@@ -17,7 +23,7 @@ export async function presentIn(
 
 /** Makes a path known whose content is stored and was verified; its NAR need not be computed again. */
 export async function publishIn(
-  store: OpenStore,
+  store: CopiedStore,
   pathInfo: PathInfo,
   options: CallOptions,
 ): Promise<void> {
