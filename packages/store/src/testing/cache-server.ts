@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import zlib from "node:zlib";
 import { contentAddress } from "../content-address.js";
@@ -35,14 +36,17 @@ export class CacheServer {
   ranges = true;
   misbehave: Misbehaviour = () => false;
   readonly #server: Server;
+  readonly #scheme: "http" | "https";
 
-  private constructor(server: Server) {
+  private constructor(server: Server, scheme: "http" | "https") {
     this.#server = server;
+    this.#scheme = scheme;
   }
 
-  static async start(): Promise<CacheServer> {
-    const server = createServer();
-    const cache = new CacheServer(server);
+  /** @param tls - PEM; without it there is none */
+  static async start(tls?: { readonly key: string; readonly cert: string }): Promise<CacheServer> {
+    const server = tls === undefined ? createServer() : createSecureServer(tls);
+    const cache = new CacheServer(server, tls === undefined ? "http" : "https");
     server.on("request", (request, response) => cache.#answer(request, response));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -50,7 +54,7 @@ export class CacheServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** Requests for NARs. */

@@ -1,5 +1,4 @@
-import { CastoreError, concatBytes, escapeBytes, toLatin1 } from "@tvix/castore";
-import { StoreError } from "../errors.js";
+import { concatBytes, escapeBytes, toLatin1 } from "@tvix/castore";
 import { Attempts, parseRetryAfter, type RetryPolicy, withRetries } from "./attempts.js";
 import { type CacheAddress, showUrl } from "./cache-address.js";
 import { type Clock, SYSTEM_CLOCK } from "./clock.js";
@@ -26,7 +25,10 @@ export interface CacheClientOptions {
   readonly concurrency?: number;
   /** Redirects of one request; 10 by default. */
   readonly maxRedirects?: number;
-  /** Sent with every request to the cache itself, and to no other server. None by default. */
+  /**
+   * What goes into `Authorization`, such as `Bearer TOKEN`: sent with every request to the cache itself, and
+   * to no other server. What the address says by default.
+   */
   readonly authorization?: string | undefined;
   /** Node's HTTP by default. */
   readonly transport?: HttpTransport;
@@ -64,11 +66,19 @@ export class CacheClient {
 
   constructor(address: CacheAddress, options: CacheClientOptions = {}) {
     this.url = address.url;
-    this.#options = { authorization: address.authorization, ...options };
+    this.#options = {
+      ...options,
+      authorization: options.authorization ?? address.authorization,
+    };
     this.clock = options.clock ?? SYSTEM_CLOCK;
     this.#transport = options.transport ?? new NodeTransport();
     this.#places = new Semaphore(options.concurrency ?? 16);
     this.#timeouts = { connect: 10_000, headers: 30_000, stall: 30_000, ...options.timeouts };
+  }
+
+  /** What goes into `Authorization` for the cache itself. Never show it. */
+  get authorization(): string | undefined {
+    return this.#options.authorization;
   }
 
   /** Lets go of idle connections. */
@@ -138,32 +148,58 @@ export class CacheClient {
   }
 
   /**
-   * Sends something, once: a body that is made on the way cannot be made again from here.
+   * Sends something. Tries again what may pass: what is put twice is the same in a cache, whose names follow
+   * from the content.
    *
-   * @param headers - with the type and length of `body`
-   * @throws {@link UpstreamError}
+   * @param headers - with the type and length of the body
+   * @param open - makes the body, for each attempt anew
+   * @throws {@link UpstreamError}; what the body throws passes through as it is
    */
   async put(
     url: URL,
     headers: Readonly<Record<string, string>>,
-    body: AsyncIterable<Uint8Array>,
+    open: () => AsyncIterable<Uint8Array>,
     signal?: AbortSignal,
   ): Promise<void> {
-    await this.#places.run(async () => {
-      const counted = this.#countSent(body);
-      const response = await this.open({ method: "PUT", url, headers, body: counted }, signal);
-      if (response === undefined) {
-        const what = `Cannot write ${showUrl(url)}: the cache takes nothing there`;
-        throw new UpstreamError("status", what);
-      }
-      await drain(response);
-    }, signal);
+    await withRetries(this.attempts(signal), async () => {
+      await this.#places.run(() => this.#putOnce(url, headers, open(), signal), signal);
+    });
   }
 
-  async *#countSent(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const bytes of body) {
-      this.traffic.bytesSent += bytes.byteLength;
-      yield bytes;
+  async #putOnce(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    const counted = this.#countSent(body, (error) => {
+      failure = { error };
+    });
+    const exchange = { method: "PUT", url, headers, body: counted } as const;
+    const response = await this.open(exchange, signal).catch((error: unknown) => {
+      // To send it again would not help.
+      throw failure === undefined ? error : failure.error;
+    });
+    if (response === undefined) {
+      const what = `Cannot write ${showUrl(url)}: the cache takes nothing there`;
+      throw new UpstreamError("status", what);
+    }
+    await drain(response);
+  }
+
+  async *#countSent(
+    body: AsyncIterable<Uint8Array>,
+    onFailure: (error: unknown) => void,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for await (const bytes of body) {
+        this.traffic.bytesSent += bytes.byteLength;
+        yield bytes;
+      }
+    } catch (error) {
+      onFailure(error);
+      throw error;
     }
   }
 
@@ -252,8 +288,6 @@ export class CacheClient {
       unlink();
       userSignal?.throwIfAborted();
       if (signal.aborted) throw signal.reason;
-      // What made the body of an upload has failed.
-      if (StoreError.is(cause) || CastoreError.is(cause)) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);
       const details = { cause, transient: !isLocalMistake(cause) };
       throw new UpstreamError("unreachable", `${subject}: ${why}`, details);
@@ -364,5 +398,7 @@ function redirected(from: URL, location: string, exchange: Exchange): URL {
 /** Whether a request failed before it left this machine, and would fail again. */
 function isLocalMistake(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return code === "ENOTFOUND" || code.startsWith("ERR_") || code.includes("CERT");
+  if (code === "ENOTFOUND" || code.startsWith("ERR_")) return true;
+  // Of certificates: they will not be trusted a second later.
+  return code.includes("CERT") || code.startsWith("UNABLE_TO_VERIFY");
 }

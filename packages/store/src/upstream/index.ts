@@ -3,6 +3,11 @@
  *
  * @module
  */
+export {
+  canCompress,
+  FILE_COMPRESSIONS,
+  type FileCompression,
+} from "../compression/compress-file.js";
 export { type Compression, SNIFF_BYTES, sniffCompression } from "../compression/compression.js";
 export { CompressionError } from "../compression/compression-error.js";
 export { decompress } from "../compression/decompress.js";
@@ -24,6 +29,8 @@ export {
   type NixCacheTarget,
   type TakenPath,
 } from "./nix-cache-path-info-service.js";
+export { NodeTransport, type NodeTransportOptions } from "./node-transport.js";
+export { PackedNar, type PackNarOptions } from "./packed-nar.js";
 export { Semaphore } from "./semaphore.js";
 export { type SignaturePolicy, signatureProblem } from "./signature-policy.js";
 export type { HttpRequest, HttpResponse, HttpTransport } from "./transport.js";

@@ -642,6 +642,32 @@ describe("NixCachePathInfoService.take() from castore", () => {
     expect(await storedNar(target, hash)).toEqual(sha256(NAR));
   });
 
+  it("shows what is at the same place who asks", async () => {
+    const { source, hash } = await infused();
+    const asked: unknown[] = [];
+    const openCastore = async (url: URL, authorization: string | undefined) => {
+      asked.push([url.href, authorization]);
+      return source;
+    };
+    const own = { authorization: "Bearer secret" };
+    for (const [options, url] of [
+      [{}, server.url.replace("//", "//me:word@")],
+      [own, server.url],
+      [own, server.url.replace("//", "//me:word@")],
+      [{}, server.url],
+    ] as const) {
+      const cache = connect({ openCastore, ...options }, url);
+      expect((await cache.take((await cache.describe(hash)) as Narinfo)).way).toBe("castore");
+    }
+    const place = `${server.url}/`;
+    expect(asked).toEqual([
+      [place, `Basic ${btoa("me:word")}`],
+      [place, "Bearer secret"],
+      [place, "Bearer secret"],
+      [place, undefined],
+    ]);
+  });
+
   it("takes the NAR on any doubt", async () => {
     const { source, hash } = await infused();
     const broken = new MemoryBlobService();

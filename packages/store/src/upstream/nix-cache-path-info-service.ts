@@ -36,8 +36,13 @@ export interface NixCacheOptions extends CacheClientOptions {
   /**
    * Opens the castore behind a cache that names castore nodes in its URLs, as tvix and snix do; `undefined`
    * where there is none. Then only what is missing is fetched. Called once; not used by default.
+   *
+   * @param authorization - what goes into `Authorization` for the cache, and for what is at the same place
    */
-  readonly openCastore?: (cache: URL) => Promise<CastoreServices | undefined>;
+  readonly openCastore?: (
+    cache: URL,
+    authorization: string | undefined,
+  ) => Promise<CastoreServices | undefined>;
 }
 
 /** What came of taking the content of a path. */
@@ -209,7 +214,8 @@ export class NixCachePathInfoService implements PathInfoService {
     if (url === undefined || this.#options.openCastore === undefined) return undefined;
     if (url.narSize !== narinfo.narSize) return undefined;
     try {
-      this.#castore ??= this.#options.openCastore(this.#client.url);
+      const { url: place, authorization } = this.#client;
+      this.#castore ??= this.#options.openCastore(place, authorization);
       const castore = await this.#castore;
       if (castore === undefined) return undefined;
       const { root } = url;
