@@ -12,6 +12,7 @@ export const copyCommand: Command = {
     ].join("\n"),
     "A path is published after what it refers to, and only when everything about it was verified: its NAR hash and size, its content address where it has one, and what a cache states of its files. From a cache or store of tvix only what is missing is fetched, file by file.",
     "What comes from elsewhere has to be signed by a trusted key, unless its path follows from its content: keys are given by --trusted-public-keys, $TVIX_TRUSTED_PUBLIC_KEYS or ?trusted-public-keys= in ADDR.",
+    "To a binary cache, what it has is not sent again, and what fails in passing is tried again. A cache that asks who comes gets a user name and password of ADDR (http://USER:PASSWORD@HOST), or the token of --cache-token-file, which is never sent to another server. $NODE_EXTRA_CA_CERTS names authorities for https besides those that are known.",
     "With --path-info-json the paths come from a store of Nix on this machine: FILE, or standard input for -, is what nix path-info --json -r prints or what exportReferencesGraph writes. Without PATHs all that it names are copied; signatures, deriver and content address are kept, and the NAR hash is compared with what is read.",
     "With --json each path is one JSON object on a line: path, copied, narSize and bytesMoved.",
   ],
@@ -35,6 +36,16 @@ export const copyCommand: Command = {
       summary: "Believe what these keys have signed: NAME:BASE64, with spaces between them",
     },
     "no-check-sigs": { summary: "Believe whoever answers" },
+    compression: {
+      value: "NAME",
+      completes: ["none", "zstd", "gzip", "br", "xz"],
+      summary: "Send NARs to a binary cache as none (the default), zstd, gzip, br or xz",
+    },
+    "cache-token-file": {
+      value: "FILE",
+      completes: "file",
+      summary: "Show the token in FILE to the binary cache; not the one of --token-file",
+    },
     jobs: { short: "j", value: "N", summary: "Copy N paths at a time; 8 by default" },
     json: { summary: "Print a JSON object for each path" },
   },
@@ -46,6 +57,10 @@ export const copyCommand: Command = {
     {
       line: "nix path-info --json -r nixpkgs#hello | tvix copy --path-info-json -",
       meaning: "Imports a closure that Nix has, with its signatures",
+    },
+    {
+      line: "tvix copy --to https://cache.example.org --compression zstd --cache-token-file token /nix/store/HASH-hello",
+      meaning: "Uploads to a binary cache",
     },
     {
       line: "tvix copy --to grpc+http://build.example.org:8000 /nix/store/HASH-hello",

@@ -1,9 +1,16 @@
 import { TrustedKeys } from "@tvix/store";
-import { parseCacheAddress, type SignaturePolicy } from "@tvix/store/upstream";
+import {
+  canCompress,
+  FILE_COMPRESSIONS,
+  type FileCompression,
+  parseCacheAddress,
+  type SignaturePolicy,
+} from "@tvix/store/upstream";
 import { quote } from "../args/quote.js";
 import type { Host, Invocation } from "../command.js";
 import { UsageError } from "../exit.js";
 import { parseStoreAddress, type StorePlace } from "../store/place.js";
+import { readTokenFile } from "../store/token-file.js";
 import { parseTarget } from "../target/target.js";
 import type { WantedPath } from "./plan.js";
 
@@ -20,6 +27,10 @@ export interface Ends {
   readonly other: OtherPlace;
   readonly signatures: SignaturePolicy;
   readonly wanted: readonly WantedPath[];
+  /** Of what is sent to a binary cache. */
+  readonly compression: FileCompression | "none";
+  /** What goes into `Authorization` for a binary cache, if not what its address says. */
+  readonly authorization: string | undefined;
 }
 
 /** @throws {@link UsageError} */
@@ -44,6 +55,7 @@ export async function parseEnds(invocation: Invocation, host: Host): Promise<End
   return {
     direction,
     other,
+    ...cacheSettings(invocation, other, direction),
     signatures: signaturePolicy(invocation, other, host),
     wanted: invocation.arguments.map(parseWanted),
   };
@@ -51,7 +63,7 @@ export async function parseEnds(invocation: Invocation, host: Host): Promise<End
 
 /** Without PATHs, all that is described is wanted. */
 function diskEnds({ options, arguments: words }: Invocation, file: string): Ends {
-  for (const name of ["from", "to", "trusted-public-keys"]) {
+  for (const name of ["from", "to", "trusted-public-keys", "compression", "cache-token-file"]) {
     if (options.value(name) === undefined) continue;
     throw new UsageError(`options --path-info-json and --${name} exclude each other`);
   }
@@ -60,7 +72,41 @@ function diskEnds({ options, arguments: words }: Invocation, file: string): Ends
     other: { kind: "disk", file, root: options.value("root") ?? "/" },
     signatures: "accept-unsigned",
     wanted: words.map(parseWanted),
+    compression: "none",
+    authorization: undefined,
   };
+}
+
+/** The token is never the one of the own store: that is nothing for other people's caches. */
+function cacheSettings(
+  { options }: Invocation,
+  other: OtherPlace,
+  direction: Ends["direction"],
+): Pick<Ends, "compression" | "authorization"> {
+  const [name, file] = [options.value("compression"), options.value("cache-token-file")];
+  if (name !== undefined && (other.kind !== "cache" || direction === "from")) {
+    throw new UsageError("option --compression is for --to http(s)://...");
+  }
+  if (file !== undefined && other.kind !== "cache") {
+    throw new UsageError("option --cache-token-file is for http(s)://...; see --token-file");
+  }
+  return {
+    compression: parseCompression(name),
+    authorization: file === undefined ? undefined : `Bearer ${readTokenFile(file)}`,
+  };
+}
+
+function parseCompression(name: string | undefined): Ends["compression"] {
+  if (name === undefined || name === "none") return "none";
+  const compression = FILE_COMPRESSIONS.find((known) => known === name);
+  if (compression === undefined) {
+    const names = ["none", ...FILE_COMPRESSIONS].join(", ");
+    throw new UsageError(`option --compression needs one of ${names}, but it is ${quote(name)}`);
+  }
+  if (canCompress(compression)) return compression;
+  throw new UsageError(
+    `option --compression: ${compression} cannot be written here: an optional package for it is not installed`,
+  );
 }
 
 function parsePlace(address: string, origin: string, host: Host): OtherPlace {

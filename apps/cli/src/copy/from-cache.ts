@@ -21,14 +21,14 @@ export class CacheTransfer implements Transfer, AsyncDisposable {
   constructor(
     address: string,
     store: OpenStore,
-    options: Pick<NixCacheOptions, "signatures" | "concurrency">,
+    options: Pick<NixCacheOptions, "signatures" | "concurrency" | "authorization">,
   ) {
     this.target = store.place;
     this.#store = store;
     this.#cache = new NixCachePathInfoService(parseCacheAddress(address), store, {
       ...options,
-      openCastore: async (url) => {
-        const castore = await openCastoreOf(url);
+      openCastore: async (url, authorization) => {
+        const castore = await openCastoreOf(url, authorization);
         this.#closers.push(castore.close);
         return castore;
       },

@@ -1,27 +1,42 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { CallOptions } from "@tvix/castore";
+import { encodeNixBase32, formatNarinfo, narinfoFromPathInfo, type PathInfo } from "@tvix/store";
 import {
-  encodeNixBase32,
-  formatNarinfo,
-  NixHash,
-  narinfoFromPathInfo,
-  type PathInfo,
-  renderNar,
-} from "@tvix/store";
-import { CacheClient, parseCacheAddress, showUrl } from "@tvix/store/upstream";
+  CacheClient,
+  type FileCompression,
+  PackedNar,
+  parseCacheAddress,
+  showUrl,
+} from "@tvix/store/upstream";
 import type { OpenStore } from "../store/open-store.js";
 import type { MovedPath, PathFacts, Transfer } from "./transfer.js";
 
-/** Copies from a store to a binary cache, as Nix does: the NAR, not compressed, then its narinfo. */
+export interface UploadOptions {
+  /** Requests at a time. */
+  readonly concurrency: number;
+  readonly compression: FileCompression | "none";
+  /** What goes into `Authorization`, if not what the address says. */
+  readonly authorization: string | undefined;
+}
+
+/** Copies from a store to a binary cache, as Nix does: the NAR as a file, then its narinfo. */
 export class UploadTransfer implements Transfer, AsyncDisposable {
   readonly source: string;
   readonly #store: OpenStore;
   readonly #client: CacheClient;
+  readonly #compression: UploadOptions["compression"];
   readonly #pathInfos = new Map<string, PathInfo>();
+  /** For files that are compressed; made when it is needed. */
+  #temporary: Promise<string> | undefined;
 
-  constructor(address: string, store: OpenStore, concurrency: number) {
+  constructor(address: string, store: OpenStore, options: UploadOptions) {
+    const { concurrency, compression, authorization } = options;
     this.source = store.place;
     this.#store = store;
-    this.#client = new CacheClient(parseCacheAddress(address), { concurrency });
+    this.#compression = compression;
+    this.#client = new CacheClient(parseCacheAddress(address), { concurrency, authorization });
   }
 
   get target(): string {
@@ -40,51 +55,50 @@ export class UploadTransfer implements Transfer, AsyncDisposable {
   async move({ storePath }: PathFacts, options: CallOptions): Promise<MovedPath> {
     const pathInfo = this.#pathInfos.get(storePath.baseName);
     if (pathInfo === undefined) throw new TypeError(`${storePath} was not looked up`);
-    const narHash = NixHash.of("sha256", pathInfo.narSha256);
-    const file = `nar/${narHash.format("nixbase32")}.nar`;
-    const url = new URL(file, this.#client.url);
+    await using nar = await this.#pack(pathInfo, options);
+    const url = new URL(nar.url, this.#client.url);
     const isThere = await this.#client.has(url, options.signal);
-    if (!isThere) await this.#putNar(url, pathInfo, options);
+    if (!isThere) {
+      const headers = {
+        "content-type": "application/x-nix-nar",
+        "content-length": String(nar.fileSize),
+      };
+      await this.#client.put(url, headers, () => nar.open(), options.signal);
+    }
+    const narinfo = narinfoFromPathInfo(pathInfo, nar);
     return {
-      bytesMoved: isThere ? 0 : Number(pathInfo.narSize),
-      publish: () => this.#putNarinfo(pathInfo, file, narHash, options),
+      bytesMoved: isThere ? 0 : Number(nar.fileSize),
+      publish: () => this.#putNarinfo(storePath.digestBytes(), formatNarinfo(narinfo), options),
     };
   }
 
-  async #putNar(url: URL, { node, narSize }: PathInfo, options: CallOptions): Promise<void> {
-    const headers = {
-      "content-type": "application/x-nix-nar",
-      "content-length": String(narSize),
-    };
-    await this.#client.put(url, headers, renderNar(this.#store, node, options), options.signal);
+  async #pack(pathInfo: PathInfo, options: CallOptions): Promise<PackedNar> {
+    const compression = this.#compression;
+    this.#temporary ??=
+      compression === "none" ? Promise.resolve("") : mkdtemp(join(tmpdir(), "tvix-copy-"));
+    const temporary = await this.#temporary;
+    return await PackedNar.of(this.#store, pathInfo, { ...options, compression, temporary });
   }
 
-  async #putNarinfo(
-    pathInfo: PathInfo,
-    url: string,
-    fileHash: NixHash,
-    options: CallOptions,
-  ): Promise<void> {
-    const fileSize = pathInfo.narSize;
-    const narinfo = narinfoFromPathInfo(pathInfo, { url, compression: "none", fileHash, fileSize });
-    const text = new TextEncoder().encode(formatNarinfo(narinfo));
+  async #putNarinfo(outputHash: Uint8Array, text: string, options: CallOptions): Promise<void> {
+    const bytes = new TextEncoder().encode(text);
     async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
-      yield text;
+      yield bytes;
     }
     const headers = {
       "content-type": "text/x-nix-narinfo",
-      "content-length": String(text.byteLength),
+      "content-length": String(bytes.byteLength),
     };
-    const where = this.#narinfoUrl(pathInfo.storePath.digestBytes());
-    await this.#client.put(where, headers, body(), options.signal);
+    await this.#client.put(this.#narinfoUrl(outputHash), headers, body, options.signal);
   }
 
   #narinfoUrl(outputHash: Uint8Array): URL {
     return new URL(`${encodeNixBase32(outputHash)}.narinfo`, this.#client.url);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#client.close();
-    return Promise.resolve();
+    const directory = await this.#temporary?.catch(() => "");
+    if (directory !== undefined && directory !== "") await rm(directory, { recursive: true });
   }
 }

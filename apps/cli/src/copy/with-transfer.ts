@@ -33,7 +33,7 @@ export async function withTransfer(
   work: (transfer: Transfer, wanted: readonly WantedPath[]) => Promise<void>,
 ): Promise<void> {
   const { invocation, host, jobs } = context;
-  const { direction, other, signatures, wanted } = ends;
+  const { direction, other, signatures, wanted, compression, authorization } = ends;
   const own = (use: (store: OpenStore) => Promise<void>, options: LocalStoreOptions) =>
     withStore(invocation, host, use, options);
   const write = writing(invocation, host);
@@ -58,13 +58,14 @@ export async function withTransfer(
   }
   if (direction === "to") {
     await own(async (store) => {
-      await using transfer = new UploadTransfer(other.address, store, 2 * jobs);
+      const options = { concurrency: 2 * jobs, compression, authorization };
+      await using transfer = new UploadTransfer(other.address, store, options);
       await work(transfer, wanted);
     }, READ);
     return;
   }
   await own(async (store) => {
-    const options = { signatures, concurrency: 2 * jobs };
+    const options = { signatures, concurrency: 2 * jobs, authorization };
     await using transfer = new CacheTransfer(other.address, store, options);
     await work(transfer, wanted);
   }, write);

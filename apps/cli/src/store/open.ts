@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { LocalStoreOptions } from "@tvix/castore/local";
 import type { Host, Invocation } from "../command.js";
-import { CliError, EXIT } from "../exit.js";
 import { openEmbedded } from "./embedded.js";
 import { describeHolder } from "./holder.js";
 import type { OpenStore } from "./open-store.js";
 import { daemonSocket, type StorePlace, storePlace } from "./place.js";
+import { readTokenFile } from "./token-file.js";
 
 /**
  * Opens the store, lets `work` use it and closes it again, on failure too: through the daemon that
@@ -69,25 +69,12 @@ async function openThroughDaemon(
 ): Promise<OpenStore | undefined> {
   if (place.kind === "daemon") {
     const { openRemote } = await import("./remote.js");
-    const token = readToken(options.value("token-file") ?? host.env["TVIX_TOKEN_FILE"]);
+    const file = options.value("token-file") ?? host.env["TVIX_TOKEN_FILE"];
+    const token = file === undefined ? undefined : readTokenFile(file);
     return await openRemote(place.address, { token }, host);
   }
   // Most of the time there is no daemon, and then its client is not loaded.
   if (place.alone || !existsSync(daemonSocket(place.directory))) return undefined;
   const { openOwnDaemon } = await import("./remote.js");
   return await openOwnDaemon(place.directory, host);
-}
-
-function readToken(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    const token = readFileSync(file, "utf8").trim();
-    if (/^[\x21-\x7e]+$/.test(token)) return token;
-  } catch (cause) {
-    throw new CliError(EXIT.failed, `cannot read the token file ${file}`, { cause });
-  }
-  throw new CliError(
-    EXIT.failed,
-    `the token file ${file} must hold one token of printable characters without spaces`,
-  );
 }
