@@ -39,6 +39,7 @@ export class Connection {
   readonly #resets: LeakyBucket;
   readonly #control: LeakyBucket;
   #version: HttpVersion | undefined;
+  #isSimple = false;
   #session: ServerHttp2Session | undefined;
   /** Requests over HTTP that have not ended. */
   readonly #exchanges = new Set<Exchange>();
@@ -77,9 +78,21 @@ export class Connection {
     return this.#calls.size;
   }
 
+  /** It speaks HTTP/1.1, and nobody else looks whether it is used. */
+  setSimple(): void {
+    this.#version = "h1";
+    this.#isSimple = true;
+  }
+
   /** It speaks HTTP/1.1. */
   setHttp1(): void {
     this.#version = "h1";
+    this.#isSimple = false;
+  }
+
+  /** Something was answered at once. */
+  noteUse(): void {
+    this.#since = performance.now();
   }
 
   /** It speaks HTTP/2: sets the window and watches for floods. */
@@ -154,6 +167,9 @@ export class Connection {
       this.#checkCall(call, progress, now);
     }
     if (this.#version === "h1") {
+      if (this.#isSimple && age > this.#limits.idleTimeoutMs) {
+        this.destroy("idle");
+      }
       return;
     }
     if (this.#calls.size === 0 && this.#exchanges.size === 0) {

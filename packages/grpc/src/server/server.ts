@@ -10,7 +10,7 @@ import { MAX_SESSION_MEMORY_MB, SERVER_STREAM_WINDOW } from "../wire/windows.js"
 import { Connection } from "./connection.js";
 import type { CorsOptions } from "./cors.js";
 import { GrpcSurface, isGrpc } from "./grpc-surface.js";
-import type { Authorize, Peer, RpcObserver } from "./hooks.js";
+import type { Authorize, Peer, RequestHead, RpcObserver } from "./hooks.js";
 import {
   createHttpSurface,
   type HttpFallback,
@@ -23,6 +23,7 @@ import type { BoundAddress, ListenAddress, ServerTls } from "./listener.js";
 import { Listeners } from "./listeners.js";
 import { collectMethods } from "./method-table.js";
 import type { HttpVersion } from "./mux.js";
+import { type SimpleRequest, type SimpleResponse, serveSimpleRequests } from "./simple-requests.js";
 
 /** Options of {@link createRpcServer}. */
 export interface RpcServerOptions {
@@ -33,6 +34,11 @@ export interface RpcServerOptions {
   readonly authorize?: Authorize | undefined;
   /** Serves what is not a call. Without it: 404. */
   readonly fallback?: HttpFallback | undefined;
+  /**
+   * Answers simple requests over HTTP/1.1 that are no calls before they get to {@link fallback}: exactly as that
+   * would, but at once. Asked after `authorize` has let them pass.
+   */
+  readonly answerAtOnce?: AnswerAtOnce | undefined;
   /** For TCP and inherited sockets. */
   readonly tls?: ServerTls | undefined;
   readonly limits?: Partial<RpcServerLimits> | undefined;
@@ -40,6 +46,9 @@ export interface RpcServerOptions {
   /** Pages of other origins that may call; none by default. */
   readonly cors?: CorsOptions | undefined;
 }
+
+/** The whole response to a GET without a body; `undefined` leaves the request to the fallback. */
+export type AnswerAtOnce = (request: RequestHead) => SimpleResponse | undefined;
 
 /** A server for gRPC, Connect, gRPC-Web and HTTP on the same addresses. */
 export interface RpcServer {
@@ -245,9 +254,7 @@ class NodeRpcServer implements RpcServer {
     this.#connections.add(connection);
     return (version) => {
       if (version === "h1") {
-        connection.setHttp1();
-        this.#bySocket.set(socket, connection);
-        this.#http1.emit("connection", socket);
+        this.#acceptHttp1(socket, connection);
       } else {
         this.#http2.once("session", (session) => this.#onSession(session, connection));
         this.#http2.emit("connection", socket);
@@ -256,6 +263,49 @@ class NodeRpcServer implements RpcServer {
         connection.goAway("shutdown");
       }
     };
+  }
+
+  #acceptHttp1(socket: Socket, connection: Connection): void {
+    const { answerAtOnce } = this.#options;
+    const leave = (): void => {
+      connection.setHttp1();
+      this.#bySocket.set(socket, connection);
+      this.#http1.emit("connection", socket);
+    };
+    if (answerAtOnce === undefined) {
+      leave();
+      return;
+    }
+    connection.setSimple();
+    serveSimpleRequests(socket, {
+      answer: (request) => this.#answer(request, connection, answerAtOnce),
+      leave,
+      idleTimeoutMs: this.#limits.idleTimeoutMs,
+    });
+  }
+
+  #answer(
+    { path, headers }: SimpleRequest,
+    connection: Connection,
+    answerAtOnce: AnswerAtOnce,
+  ): SimpleResponse | undefined {
+    const { authorize, observer } = this.#options;
+    const { peer } = connection;
+    const startedAt = performance.now();
+    const head: RequestHead = { surface: "http", method: "GET", path, headers, peer };
+    if (this.#closing || !isAllowedAtOnce(authorize, head)) return undefined;
+    const response = answerAtOnce(head);
+    if (response === undefined) return undefined;
+    connection.noteUse();
+    observer?.onRequest?.(head)?.({
+      code: undefined,
+      httpStatus: response.status,
+      durationMs: performance.now() - startedAt,
+      bytesIn: undefined,
+      bytesOut: undefined,
+      error: undefined,
+    });
+    return response;
   }
 
   #onSession(session: ServerHttp2Session, connection: Connection): void {
@@ -341,6 +391,17 @@ class NodeRpcServer implements RpcServer {
         resolve();
       }
     }
+  }
+}
+
+/** Whether a request may go on, said without waiting. Where it may not, the general way says why. */
+function isAllowedAtOnce(authorize: Authorize | undefined, head: RequestHead): boolean {
+  try {
+    const pending = authorize?.(head);
+    pending?.catch(() => {});
+    return pending === undefined;
+  } catch {
+    return false;
   }
 }
 
