@@ -2,6 +2,7 @@ import type { CallOptions } from "../blobservice/blob-service.js";
 import { copyBytes, plainBytes, toLatin1 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import { RECORD_KEY_LENGTH, type RecordKind } from "./pack-format.js";
+import { paddedKey } from "./record.js";
 import type { DerivedCache, KeyedRecord, RecordStore } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
 
@@ -24,6 +25,17 @@ export class KeyedRecords implements RecordStore {
     options.signal?.throwIfAborted();
     this.#checkKey(key);
     return this.#core.read(this.#kind, key);
+  }
+
+  /** Its place: what was written stays as it is, and a later value is written elsewhere. */
+  version(key: Uint8Array): string | undefined {
+    this.#checkKey(key);
+    const location = this.#core.index()?.find(this.#kind, paddedKey(key));
+    return location && `${location.pack}:${location.offset}`;
+  }
+
+  generation(): number | undefined {
+    return this.#core.generation;
   }
 
   async put(key: Uint8Array, value: Uint8Array, options: CallOptions = {}): Promise<void> {

@@ -13,6 +13,16 @@ export interface KeyedRecord {
 export interface RecordStore {
   /** The value; `undefined` when there is none. */
   get(key: Uint8Array, options?: CallOptions): Promise<Uint8Array | undefined>;
+  /**
+   * What stands for the value at this moment, and never for another one: who has read the value after asking
+   * for this need not read it again as long as it is the same. `undefined` when there is no value.
+   */
+  version?(key: Uint8Array): string | undefined;
+  /**
+   * Grows with every change of any value that was acknowledged, and with other writes. `undefined` unless
+   * nobody but this process can write: then every {@link version} is still what it was when this was the same.
+   */
+  generation?(): number | undefined;
   put(key: Uint8Array, value: Uint8Array, options?: CallOptions): Promise<void>;
   /**
    * Puts what `change` makes of the value that is there in its place. No other update of that key comes in

@@ -80,6 +80,10 @@ export class StoreCore {
   readonly #options: CoreOptions;
   readonly #closing = new AbortController();
   #index: IndexReader | undefined;
+  /** Holds the lock: nobody else writes. */
+  #writer: Writer | undefined;
+  /** Writes that were acknowledged. */
+  #acknowledged = 0;
   #writing: Promise<{ writer: Writer; encoders: EncoderPool }> | undefined;
   /** Writes that have begun. */
   readonly #writes = new Set<Promise<unknown>>();
@@ -202,7 +206,7 @@ export class StoreCore {
     try {
       const { records, digests } = encoded;
       if (records.byteLength > 0) this.#count(await writer.write({ records }));
-      this.#index?.refresh();
+      this.#seeWrites();
       return payloads.map((_, i) =>
         B3Digest.fromBytes(digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
       );
@@ -235,10 +239,23 @@ export class StoreCore {
     return this.#untilDone(
       this.#forWriting(signal).then(async ({ writer }) => {
         await writer.write(job);
-        // It is visible from now on.
-        this.#index?.refresh();
+        this.#seeWrites();
       }),
     );
+  }
+
+  /** What was written is visible from now on. */
+  #seeWrites(): void {
+    this.#acknowledged++;
+    this.#index?.refresh();
+  }
+
+  /**
+   * How many writes have been acknowledged; `undefined` while another process may write. What was found in the
+   * index is there as long as this is the same.
+   */
+  get generation(): number | undefined {
+    return this.#writer?.isAlive === true ? this.#acknowledged : undefined;
   }
 
   /** Lets {@link close} wait for a write. */
@@ -259,6 +276,7 @@ export class StoreCore {
     this.#closing.abort(new CastoreError("STORAGE", "Cannot read or write: the store is closed"));
     await Promise.allSettled(this.#writes);
     const writing = await this.#writing?.catch(() => undefined);
+    this.#writer = undefined;
     await writing?.encoders.close();
     await writing?.writer.close();
     await this.#decoders?.close();
@@ -287,6 +305,7 @@ export class StoreCore {
     if (writer === undefined)
       throw new CastoreError("UNAVAILABLE", "Cannot write: the store is in use");
     this.recovery ??= writer.recovery;
+    this.#writer = writer;
     const encoders = new EncoderPool(
       { indexFile: this.layout.index, compression: this.#options.compression },
       Math.max(1, Math.min(availableParallelism() - 1, MAX_ENCODER_THREADS)),

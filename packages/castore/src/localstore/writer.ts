@@ -82,6 +82,11 @@ export class Writer {
     return written;
   }
 
+  /** Whether it can write, and holds the lock for that. */
+  get isAlive(): boolean {
+    return this.#failure === undefined && this.#closed === undefined;
+  }
+
   /** Lets the thread finish what it has, and ends it. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
