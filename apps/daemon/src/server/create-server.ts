@@ -1,7 +1,7 @@
 import type { LocalStore } from "@tvix/castore/local";
 import { BLOB_SIZE_HEADER, ERROR_CODE_TRAILER } from "@tvix/castore/rpc";
 import { createRpcServer, type RpcServer, type ServerTls } from "@tvix/grpc";
-import { type BinaryCache, tryServe } from "@tvix/store/http";
+import { type BinaryCache, peekText, tryServe } from "@tvix/store/http";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
 import type { Life } from "../life/life.js";
@@ -10,7 +10,7 @@ import type { Metrics } from "../metrics/metrics.js";
 import type { Tracing } from "../tracing/tracing.js";
 import { authorizeBy } from "./authorize.js";
 import { reportCacheFailure } from "./binary-cache.js";
-import { httpRoutes } from "./http-routes.js";
+import { cacheAnswers, httpRoutes } from "./http-routes.js";
 import { createObserver } from "./observer.js";
 import { registerWithProbes } from "./probes.js";
 import type { StoreParts } from "./store-parts.js";
@@ -46,6 +46,7 @@ export function createServer(parts: ServerParts): RpcServer {
         }),
       ),
     authorize: authorizeBy(parts.gatekeeper),
+    answerAtOnce: cacheAnswers(peekText(cache), metrics),
     fallback: httpRoutes({ life, logger, metrics, serveCache: tryServe(cache, { onError }) }),
     observer: createObserver({ logger, metrics, tracing }),
     tls: parts.tls,

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
-import type { HttpFallback, HttpRequest, HttpResponse } from "@tvix/grpc";
-import { binaryCacheRoute, type TryServe } from "@tvix/store/http";
+import type { AnswerAtOnce, HttpFallback, HttpRequest, HttpResponse } from "@tvix/grpc";
+import { binaryCacheRoute, type PeekText, type TryServe } from "@tvix/store/http";
 import type { Life } from "../life/life.js";
 import { errorText, type Logger } from "../log/logger.js";
 
@@ -46,6 +46,20 @@ export function httpRoutes(options: HttpRoutesOptions): HttpFallback {
       return;
     }
     servePage(request, response, page, options);
+  };
+}
+
+/** Answers plain requests for what the binary cache has at once, with the same headers as {@link httpRoutes}. */
+export function cacheAnswers(
+  peek: PeekText,
+  metrics: Pick<HttpMetrics, "pageServed"> | undefined,
+): AnswerAtOnce {
+  return ({ path }) => {
+    const response = peek(path);
+    if (response !== undefined && metrics !== undefined) {
+      metrics.pageServed(binaryCacheRoute(path) ?? "none", response.status);
+    }
+    return response;
   };
 }
 

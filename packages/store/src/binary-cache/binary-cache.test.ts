@@ -121,6 +121,28 @@ describe("BinaryCache", () => {
     }
   });
 
+  it("has narinfos at hand that were asked for, as long as they are true", async () => {
+    const cache = await withText({ signingKeys: [SigningKey.generate("key-1")] });
+    expect(cache.peek(TEXT.narinfoPath)).toBeUndefined();
+    const asked = await cache.ask("GET", TEXT.narinfoPath);
+    expect(cache.peek(TEXT.narinfoPath)).toEqual({
+      status: 200,
+      headers: asked.headers,
+      body: asked.body,
+    });
+    const signature = SigningKey.generate("key-2").signText("anything").format();
+    await cache.ask("PUT", TEXT.narinfoPath, { body: `${TEXT.narinfo}Sig: ${signature}\n` });
+    expect(cache.peek(TEXT.narinfoPath)).toBeUndefined();
+    expect((await cache.ask("GET", TEXT.narinfoPath)).text).toContain(signature);
+    expect(cache.peek(TEXT.narinfoPath)).toBeDefined();
+    cache.replaceSigningKeys([]);
+    expect(cache.peek(TEXT.narinfoPath)).toBeUndefined();
+    for (const path of ["/nix-cache-info", TEXT.narPath, `/${HASH}.narinfo`]) {
+      await cache.ask("GET", path);
+      expect(cache.peek(path)).toBeUndefined();
+    }
+  });
+
   it("lists what is in a path, and takes listings that it does not need", async () => {
     const cache = await withText();
     const { headers, text } = await cache.ask("GET", `/${TEXT.hash}.ls`);

@@ -5,9 +5,12 @@ import { NarLayouts } from "../nar/nar-layouts.js";
 import type { SigningKey } from "../signature/signing-key.js";
 import type { BinaryCacheOptions, BinaryCacheServices, CacheParts } from "./cache-parts.js";
 import { CompressedNars, type CompressedNarsParts } from "./compressed-nars.js";
+import { wholeResponse } from "./content.js";
 import { type CacheRequest, type CacheResponse, textResponse } from "./exchange.js";
 import { KeptNars } from "./kept-nars.js";
 import { MemoryNamedSpaces } from "./named-spaces.js";
+import { peekNarinfo } from "./narinfo-get.js";
+import { NARINFO_ROUTE } from "./narinfo-route.js";
 import { NarinfoSigner } from "./narinfo-signer.js";
 import { CacheRefusal } from "./refusal.js";
 import type { Route } from "./route.js";
@@ -87,6 +90,16 @@ export class BinaryCache {
   /** Gives up what goes on in the background, and waits for its end: the services may be closed then. */
   async close(): Promise<void> {
     await this.#parts.compressedNars?.close();
+  }
+
+  /**
+   * The response to a plain GET (no range, no condition), if it is in memory and can be said without waiting to
+   * be true still: exactly what {@link handle} would answer. `undefined` otherwise; most often, that is.
+   */
+  peek(path: string): CacheResponse | undefined {
+    const [, hash] = NARINFO_ROUTE.pattern.exec(path) ?? [];
+    const content = hash === undefined ? undefined : peekNarinfo(this.#parts, hash);
+    return content && wholeResponse(content);
   }
 
   async #handle(

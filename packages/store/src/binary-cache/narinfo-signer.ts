@@ -2,6 +2,7 @@ import type { PathInfo } from "../path-info.js";
 import { fingerprint } from "../signature/fingerprint.js";
 import type { Signature } from "../signature/signature.js";
 import type { SigningKey } from "../signature/signing-key.js";
+import type { Content } from "./content.js";
 
 /** Signatures that are remembered: making one takes as long as all the rest of a narinfo. */
 const MAX_REMEMBERED = 16_384;
@@ -11,6 +12,7 @@ export class NarinfoSigner {
   #keys: readonly SigningKey[];
   /** By fingerprint; the oldest first. */
   readonly #remembered = new Map<string, readonly Signature[]>();
+  #narinfos = new WeakMap<PathInfo, Content>();
 
   constructor(keys: readonly SigningKey[]) {
     this.#keys = keys;
@@ -20,6 +22,12 @@ export class NarinfoSigner {
   replaceKeys(keys: readonly SigningKey[]): void {
     this.#keys = keys;
     this.#remembered.clear();
+    this.#narinfos = new WeakMap();
+  }
+
+  /** Narinfos that were served with signatures by these keys, for as long as somebody holds their path infos. */
+  get narinfos(): WeakMap<PathInfo, Content> {
+    return this.#narinfos;
   }
 
   /** A signature by each key whose name no signature of `pathInfo` has. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryBlobService, MemoryDirectoryService } from "@tvix/castore";
 import { LocalStore } from "@tvix/castore/local";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { StoreError } from "../errors.js";
 import { PathInfo } from "../path-info.js";
 import { StorePath } from "../store-path/store-path.js";
@@ -41,6 +41,67 @@ pathInfoServiceSuite("local store", async () => {
       await rm(folder, { recursive: true, force: true });
     },
   };
+});
+
+describe("LocalPathInfoService.peek()", () => {
+  const key = SYMLINK_PATH_INFO.storePath.digestBytes();
+  const changed = PathInfo.of({
+    ...SYMLINK_PATH_INFO,
+    narSha256: SYMLINK_PATH_INFO.narSha256,
+    deriver: StorePath.of(key, "deriver"),
+  });
+  let folder: string;
+  const stores: LocalStore[] = [];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tvix-store-"));
+  });
+
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function open(): Promise<LocalPathInfoService> {
+    const store = await LocalStore.open(folder);
+    stores.push(store);
+    return new LocalPathInfoService(store.pathInfoRecords, { roots: store });
+  }
+
+  it("gives what was given out, until something else is stored", async () => {
+    const service = await open();
+    expect(service.peek(key)).toBeUndefined();
+    await service.put(SYMLINK_PATH_INFO);
+    expect(service.peek(key)).toBeUndefined();
+    const known = await service.get(key);
+    expect(service.peek(key)).toBe(known);
+    expect(await service.get(key)).toBe(known);
+    await service.put(changed);
+    expect(service.peek(key)).toBeUndefined();
+    expect(await service.get(key)).toEqual(changed);
+    expect(service.peek(key)).toEqual(changed);
+  });
+
+  it("sees that another path was stored, and stays with what it knows", async () => {
+    const service = await open();
+    await service.put(SYMLINK_PATH_INFO);
+    const known = await service.get(key);
+    const other = StorePath.of(new Uint8Array(20).fill(7), "other");
+    await service.put(PathInfo.of({ ...changed, narSha256: changed.narSha256, storePath: other }));
+    expect(service.peek(key)).toBe(known);
+  });
+
+  it("sees at the next turn of the event loop what others have stored", async () => {
+    const writer = await open();
+    await writer.put(SYMLINK_PATH_INFO);
+    const reader = await open();
+    await reader.get(key);
+    expect(reader.peek(key)).toEqual(SYMLINK_PATH_INFO);
+    await writer.put(changed);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(reader.peek(key)).toBeUndefined();
+    expect(await reader.get(key)).toEqual(changed);
+  });
 });
 
 describe("LocalPathInfoService", () => {

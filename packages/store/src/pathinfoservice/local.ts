@@ -1,4 +1,4 @@
-import { type CallOptions, equalBytes } from "@tvix/castore";
+import { type CallOptions, equalBytes, toLatin1 } from "@tvix/castore";
 import type { DerivedCache, RecordStore } from "@tvix/castore/local";
 import { StoreError } from "../errors.js";
 import type { CastoreServices } from "../nar/renderer.js";
@@ -33,15 +33,23 @@ export interface PathInfoStore extends CastoreServices {
 
 /** Keys are the SHA-256 of NARs, values output hashes. */
 const PATHS_OF_NARS_SPACE = "nar-path";
+/** Path infos that are remembered, by the length of their encodings together: some 10,000 of usual length. */
+const MAX_REMEMBERED_BYTES = 8 * 1024 * 1024;
 
 /**
  * Keeps path infos as records of the local store: under the output hash, the encoding of
  * {@link encodePathInfo}. What is read is checked before it is given out.
+ *
+ * As long as the record is the same, whoever writes to it, the same path info is given out: what has been
+ * made of it may be kept with it.
  */
 export class LocalPathInfoService implements PathInfoService {
   readonly #records: RecordStore;
   readonly #roots: CastoreServices;
   readonly #pathsOfNars: DerivedCache | undefined;
+  /** By key in latin1; the one that was read last comes last. */
+  readonly #remembered = new Map<string, Remembered>();
+  #rememberedBytes = 0;
 
   constructor(records: RecordStore, options: LocalPathInfoServiceOptions) {
     this.#records = records;
@@ -60,8 +68,30 @@ export class LocalPathInfoService implements PathInfoService {
   async get(outputHash: Uint8Array, options: CallOptions = {}): Promise<PathInfo | undefined> {
     assertOutputHash(outputHash);
     options.signal?.throwIfAborted();
+    const name = toLatin1(outputHash);
+    // Before the value is read: what replaces it meanwhile has another version.
+    const version = this.#records.version?.(outputHash);
+    const known = this.#remembered.get(name);
+    if (known !== undefined && known.version === version) return known.pathInfo;
     const value = await this.#records.get(outputHash, options);
-    return value && decodeRecord(outputHash, value);
+    this.#forget(name);
+    if (value === undefined) return undefined;
+    const pathInfo = decodeRecord(outputHash, value);
+    if (version !== undefined) {
+      this.#remember(name, { version, pathInfo, bytes: value.byteLength });
+    }
+    return pathInfo;
+  }
+
+  /** What {@link get} has given out before, if that is what is stored; nothing is read for it. */
+  peek(outputHash: Uint8Array): PathInfo | undefined {
+    const known = this.#remembered.get(toLatin1(outputHash));
+    if (known === undefined) return undefined;
+    const generation = this.#records.generation?.();
+    if (generation !== undefined && generation === known.generation) return known.pathInfo;
+    if (this.#records.version?.(outputHash) !== known.version) return undefined;
+    known.generation = generation;
+    return known.pathInfo;
   }
 
   async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
@@ -103,6 +133,20 @@ export class LocalPathInfoService implements PathInfoService {
     }
   }
 
+  #remember(name: string, entry: Remembered): void {
+    this.#remembered.set(name, entry);
+    this.#rememberedBytes += entry.bytes;
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#rememberedBytes <= MAX_REMEMBERED_BYTES) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#rememberedBytes -= this.#remembered.get(name)?.bytes ?? 0;
+    this.#remembered.delete(name);
+  }
+
   async #merge(pathInfo: PathInfo, options: CallOptions): Promise<PathInfo> {
     const key = pathInfo.storePath.digestBytes();
     let stored = pathInfo;
@@ -130,6 +174,15 @@ function decodeIfSound(key: Uint8Array, value: Uint8Array): PathInfo | undefined
     if (StoreError.is(error, "CORRUPT")) return undefined;
     throw error;
   }
+}
+
+/** A record that was read. */
+interface Remembered {
+  readonly version: string;
+  /** When it was last seen to be the one that is stored. */
+  generation?: number | undefined;
+  readonly pathInfo: PathInfo;
+  readonly bytes: number;
 }
 
 function decodeRecord(key: Uint8Array, value: Uint8Array): PathInfo {

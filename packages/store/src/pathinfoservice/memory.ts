@@ -14,6 +14,10 @@ export class MemoryPathInfoService implements PathInfoService {
     return this.#pathInfos.get(toLatin1(outputHash));
   }
 
+  peek(outputHash: Uint8Array): PathInfo | undefined {
+    return this.#pathInfos.get(toLatin1(outputHash));
+  }
+
   async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted();
     const key = toLatin1(pathInfo.storePath.digestBytes());

@@ -14,6 +14,12 @@ export interface PathInfoService {
   get(outputHash: Uint8Array, options?: CallOptions): Promise<PathInfo | undefined>;
 
   /**
+   * What {@link get} would give, if it has given that out before and it can be said without waiting that it is
+   * still so; `undefined` otherwise, and in services that cannot say.
+   */
+  peek?(outputHash: Uint8Array): PathInfo | undefined;
+
+  /**
    * Stores `pathInfo`, in place of what was known under the same digest. When the promise fulfils it
    * is as durable as the implementation makes it.
    *

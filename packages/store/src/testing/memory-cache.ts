@@ -1,6 +1,7 @@
 import { MemoryBlobService, MemoryDirectoryService, type Node, toUtf8 } from "@tvix/castore";
 import { BinaryCache } from "../binary-cache/binary-cache.js";
 import type { BinaryCacheOptions } from "../binary-cache/cache-parts.js";
+import type { CacheResponse } from "../binary-cache/exchange.js";
 import { MemoryNamedSpaces } from "../binary-cache/named-spaces.js";
 import { RememberedNarCalculation } from "../nar/remembered-nar-calculation.js";
 import { RenderedNarCalculation } from "../nar/rendered-nar-calculation.js";
@@ -68,6 +69,11 @@ export class MemoryCache {
   async publish(storePath: StorePath, node: Node): Promise<void> {
     const nar = await this.#nar.calculateNar(node);
     await this.pathInfos.put(PathInfo.of({ storePath, node, ...nar }));
+  }
+
+  /** See {@link BinaryCache.peek}. */
+  peek(path: string): CacheResponse | undefined {
+    return this.#cache.peek(path);
   }
 
   /** @param url - raw, with its query */

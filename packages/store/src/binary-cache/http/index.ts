@@ -10,3 +10,4 @@ export type { CacheHeaders, CacheRequest, CacheResponse } from "../exchange.js";
 export { binaryCacheRoute } from "../routes.js";
 export { type NodeHandlerOptions, nodeHandler, type TryServe, tryServe } from "./node-handler.js";
 export type { NodeRequest, NodeResponse } from "./node-request.js";
+export { type PeekText, peekText, type TextResponse } from "./peek-text.js";

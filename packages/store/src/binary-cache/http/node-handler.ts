@@ -23,7 +23,10 @@ export function tryServe(
 ): TryServe {
   return async (request, response) => {
     const gone = new AbortController();
-    response.once("close", () => gone.abort(new Error("The client has gone")));
+    response.once("close", () => {
+      // Telling everybody costs more than a short response, and there is nothing to end after all of it.
+      if (!response.writableFinished) gone.abort(new Error("The client has gone"));
+    });
     try {
       const answer = await answerTo(cache, request, gone.signal, onError);
       if (answer === undefined) return false;
