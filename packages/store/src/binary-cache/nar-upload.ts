@@ -48,11 +48,14 @@ export async function putNarFile(
     throw new CacheRefusal(400, "there is more in the body than one compressed NAR");
   }
   checkHash(sha256?.digest() ?? nar.narSha256, name);
-  await parts.narRoots.put(nar.narSha256, nar);
-  if (!equalBytes(nar.narSha256, name.fileSha256)) {
-    await parts.narRoots.putFile(name.fileSha256, nar.narSha256);
-  }
-  await parts.calculateNar.remember(nar.root, nar);
+  // None needs another one, and together they are made durable at once.
+  await Promise.all([
+    parts.narRoots.put(nar.narSha256, nar),
+    equalBytes(nar.narSha256, name.fileSha256)
+      ? undefined
+      : parts.narRoots.putFile(name.fileSha256, nar.narSha256),
+    parts.calculateNar.remember(nar.root, nar),
+  ]);
   return DONE;
 }
 
