@@ -54,6 +54,9 @@ export const TEST_NEEDS: readonly DebianNeed[] = [
 export const BENCH_NEEDS: readonly DebianNeed[] = [
   { program: "nix-store", debianPackage: "nix-bin", purpose: "measuring nix-store --add" },
   { program: "restic", debianPackage: "restic", purpose: "measuring restic backup" },
+  { program: "nginx", debianPackage: "nginx", purpose: "measuring a cache that only has files" },
+  { program: "wrk", debianPackage: "wrk", purpose: "measuring narinfos a second" },
+  { program: "curl", debianPackage: "curl", purpose: "sending single NARs" },
 ];
 
 /** Set to keep the tools from installing anything. */

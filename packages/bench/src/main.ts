@@ -1,5 +1,6 @@
 /** `pnpm bench`: see {@link USAGE}, or README.md. */
 import { resolve } from "node:path";
+import { runCache } from "./cache/run-cache.js";
 import { runDaemonImport } from "./daemon-import/run-daemon-import.js";
 import { runGrpc } from "./grpc/run-grpc.js";
 import { runOperations } from "./operations/run-operations.js";
@@ -18,12 +19,14 @@ async function main(): Promise<void> {
     return;
   }
   const options = { ...parsed, ...absolutePaths(parsed) };
-  const run = options.from === undefined ? await measureNow(options) : loadRun(options.from);
-  console.log(`\n${report(run)}\n`);
-  if (options.from === undefined) console.log(`Saved as ${saveRun(run)}`);
-  if (options.write) {
-    writeDocument(run);
-    console.log("Refreshed docs/performance.md");
+  const runs = options.from === undefined ? await measureNow(options) : [loadRun(options.from)];
+  for (const run of runs) {
+    console.log(`\n${report(run)}\n`);
+    if (options.from === undefined && !options.quick) console.log(`Saved as ${saveRun(run)}`);
+    if (options.write) {
+      writeDocument(run);
+      console.log("Refreshed docs/performance.md");
+    }
   }
 }
 
@@ -36,7 +39,7 @@ function absolutePaths(options: BenchOptions): Pick<BenchOptions, "trees" | "scr
   };
 }
 
-function measureNow(options: BenchOptions): Promise<BenchRun> {
+async function measureNow(options: BenchOptions): Promise<readonly BenchRun[]> {
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.once(name, () => interrupted.abort(new Error(`Ended by ${name}`)));
@@ -44,15 +47,17 @@ function measureNow(options: BenchOptions): Promise<BenchRun> {
   const host = { say: (line: string) => console.log(line), signal: interrupted.signal };
   switch (options.mode) {
     case "operations":
-      return runOperations(options, host);
+      return [await runOperations(options, host)];
     case "primitives":
-      return runPrimitives(options, host);
+      return [await runPrimitives(options, host)];
     case "profile":
-      return runProfile(options, host);
+      return [await runProfile(options, host)];
     case "grpc":
-      return runGrpc(options, host);
+      return [await runGrpc(options, host)];
     case "daemon-import":
-      return runDaemonImport(options, host);
+      return [await runDaemonImport(options, host)];
+    case "cache":
+      return await runCache(options, host);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BenchUsageError, parseOptions } from "./options.js";
+import { BenchUsageError, commandOfPart, parseOptions } from "./options.js";
 
 describe("parseOptions()", () => {
   it("measures operations three times in memory by default", () => {
@@ -10,6 +10,8 @@ describe("parseOptions()", () => {
       trees: undefined,
       scratch: undefined,
       from: undefined,
+      part: undefined,
+      quick: false,
       write: false,
       command: "pnpm bench operations --runs 3 --where tmpfs",
     });
@@ -29,6 +31,14 @@ describe("parseOptions()", () => {
     expect(options?.command).toBe("pnpm bench grpc --runs 5 --where tmpfs");
   });
 
+  it("runs one part of the comparison of caches", () => {
+    const options = parseOptions(["cache", "--part", "narinfo"]);
+    expect(options).toMatchObject({ mode: "cache", part: "narinfo", quick: false });
+    expect(options && commandOfPart(options, "narinfo")).toBe(
+      "pnpm bench cache --runs 3 --where tmpfs --part narinfo",
+    );
+  });
+
   it("asks for help by returning nothing", () => {
     expect(parseOptions(["--help"])).toBeUndefined();
   });
@@ -41,6 +51,10 @@ describe("parseOptions()", () => {
     { words: ["--where", "ram"] },
     { words: ["--fast"] },
     { words: ["--trees"] },
+    { words: ["grpc", "--part", "nars"] },
+    { words: ["cache", "--part", "put"] },
+    { words: ["operations", "--quick"] },
+    { words: ["cache", "--quick", "--write"] },
   ])("refuses $words", ({ words }) => {
     expect(() => parseOptions(words)).toThrow(BenchUsageError);
   });

@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
+import { CACHE_PARTS, type CachePart } from "./cache/cache-run.js";
 
 /** What is measured. */
-type Mode = "operations" | "primitives" | "profile" | "grpc" | "daemon-import";
+type Mode = (typeof MODES)[number];
+
+const MODES = ["operations", "primitives", "profile", "grpc", "daemon-import", "cache"] as const;
 
 /** Where sources and stores of a run are: in memory, or on a disk. */
 export type Where = "tmpfs" | "disk";
@@ -18,6 +21,10 @@ export interface BenchOptions {
   readonly scratch: string | undefined;
   /** A saved run to report instead of measuring. */
   readonly from: string | undefined;
+  /** The part of the comparison of caches that runs; all by default. */
+  readonly part: CachePart | undefined;
+  /** Whether little is done, to see that all goes well. */
+  readonly quick: boolean;
   /** Whether docs/performance.md is refreshed. */
   readonly write: boolean;
   /** The command line as others can repeat it: folders of this machine are left out. */
@@ -29,18 +36,21 @@ export class BenchUsageError extends Error {
   override readonly name: string = "BenchUsageError";
 }
 
-export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import] [OPTION...]
+export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import|cache] [OPTION...]
 
   operations   whole operations: tvix, nix-store and restic side by side (the default)
   primitives   hashing, chunking, encoding, NAR, packs, look-ups
   profile      where the time of an import goes, by thread and function
   grpc         calls of our server and client next to @grpc/grpc-js
   daemon-import  T1 through a daemon next to the store itself
+  cache        the binary cache next to nginx: copies of the real Nix, narinfos, NARs
 
   --runs N            how often each command runs (3)
   --where tmpfs|disk  where sources and stores are (tmpfs)
   --trees DIR         trees T1, T2 and T3; made there if DIR does not exist (a scratch folder)
   --scratch DIR       folder for sources and stores (/dev/shm, or the system's temporary folder)
+  --part PART         of cache: copies, narinfo or nars (all)
+  --quick             of cache: does little, to see that all goes well; the figures say nothing
   --from FILE         reports a saved run instead of measuring
   --write             refreshes the tables in docs/performance.md`;
 
@@ -65,9 +75,25 @@ export function parseOptions(words: readonly string[]): BenchOptions | undefined
   if (!Number.isInteger(runs) || runs < 1) {
     throw new BenchUsageError(`--runs is a number from 1 on, not "${values.runs}"`);
   }
-  const { trees, scratch, from, write = false } = values;
+  const { trees, scratch, from, write = false, quick = false } = values;
+  const part = parsePart(mode, values.part);
+  if (quick && mode !== "cache") throw new BenchUsageError("--quick is an option of cache");
+  if (quick && write) throw new BenchUsageError("--quick makes no figures to --write");
   const command = repeatable(mode, { where, runs, trees, scratch });
-  return { mode, where, runs, trees, scratch, from, write, command };
+  return { mode, where, runs, trees, scratch, from, part, quick, write, command };
+}
+
+/** The command that repeats one part of a comparison of caches. */
+export function commandOfPart({ command }: Pick<BenchOptions, "command">, part: CachePart): string {
+  return `${command} --part ${part}`;
+}
+
+function parsePart(mode: Mode, text: string | undefined): CachePart | undefined {
+  if (text === undefined) return undefined;
+  if (mode !== "cache") throw new BenchUsageError("--part is an option of cache");
+  const part = CACHE_PARTS.find((one) => one === text);
+  if (part !== undefined) return part;
+  throw new BenchUsageError(`--part is one of ${CACHE_PARTS.join(", ")}, not "${text}"`);
 }
 
 function parseWords(words: readonly string[]) {
@@ -81,6 +107,8 @@ function parseWords(words: readonly string[]) {
         trees: { type: "string" },
         scratch: { type: "string" },
         from: { type: "string" },
+        part: { type: "string" },
+        quick: { type: "boolean" },
         write: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
@@ -93,7 +121,7 @@ function parseWords(words: readonly string[]) {
 }
 
 function isMode(word: string): word is Mode {
-  return ["operations", "primitives", "profile", "grpc", "daemon-import"].includes(word);
+  return (MODES as readonly string[]).includes(word);
 }
 
 function repeatable(
@@ -101,7 +129,7 @@ function repeatable(
   options: Pick<BenchOptions, "where" | "runs" | "trees" | "scratch">,
 ): string {
   const words = ["pnpm", "bench", mode];
-  if (["operations", "grpc", "daemon-import"].includes(mode))
+  if (["operations", "grpc", "daemon-import", "cache"].includes(mode))
     words.push("--runs", String(options.runs));
   if (mode !== "primitives" || options.where === "disk") words.push("--where", options.where);
   if (mode !== "primitives" && mode !== "grpc" && options.trees !== undefined)

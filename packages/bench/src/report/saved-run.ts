@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CacheRun } from "../cache/cache-run.js";
 import type { DaemonImportRun } from "../daemon-import/run-daemon-import.js";
 import type { GrpcRun } from "../grpc/grpc-run.js";
 import type { OperationsRun } from "../operations/operations-run.js";
 import { PERFORMANCE_DOCUMENT, RESULTS } from "../paths.js";
 import type { PrimitivesRun } from "../primitives/run-primitives.js";
 import type { ProfileRun } from "../profile/run-profile.js";
+import { cacheReport } from "./cache-report.js";
 import { daemonImportReport } from "./daemon-import-report.js";
 import { replaceBlock } from "./document-block.js";
 import { grpcReport } from "./grpc-report.js";
@@ -14,10 +16,17 @@ import { primitivesReport } from "./primitives-report.js";
 import { profileReport } from "./profile-report.js";
 
 /** A run of any kind. */
-export type BenchRun = OperationsRun | PrimitivesRun | ProfileRun | GrpcRun | DaemonImportRun;
+export type BenchRun =
+  | OperationsRun
+  | PrimitivesRun
+  | ProfileRun
+  | GrpcRun
+  | DaemonImportRun
+  | CacheRun;
 
 /** Where the run's tables stand in the document. */
 function blockName(run: BenchRun): string {
+  if (run.kind === "cache") return `${run.kind}-${run.part}`;
   return run.kind === "operations" || run.kind === "grpc" ? `${run.kind}-${run.where}` : run.kind;
 }
 
@@ -34,6 +43,8 @@ export function report(run: BenchRun): string {
       return grpcReport(run);
     case "daemon-import":
       return daemonImportReport(run);
+    case "cache":
+      return cacheReport(run);
   }
 }
 
@@ -49,7 +60,8 @@ export function saveRun(run: BenchRun): string {
 /** @throws Error when the file does not hold a run */
 export function loadRun(file: string): BenchRun {
   const run = JSON.parse(readFileSync(file, "utf8")) as BenchRun;
-  if (!["operations", "primitives", "profile", "grpc", "daemon-import"].includes(run.kind)) {
+  const kinds = ["operations", "primitives", "profile", "grpc", "daemon-import", "cache"];
+  if (!kinds.includes(run.kind)) {
     throw new Error(`Cannot report ${file}: it is not a saved run`);
   }
   return run;
