@@ -4,7 +4,6 @@ import type { NarLayouts } from "../nar/nar-layouts.js";
 import type { CastoreServices } from "../nar/renderer.js";
 import type { NarCalculationService } from "../nar-calculation.js";
 import type { NarRoots } from "../nar-roots/nar-roots.js";
-import type { PathInfo } from "../path-info.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
 import type { SigningKey } from "../signature/signing-key.js";
 import type { TrustedKeys } from "../signature/trusted-keys.js";

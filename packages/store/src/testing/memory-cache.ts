@@ -8,6 +8,7 @@ import { RenderedNarCalculation } from "../nar/rendered-nar-calculation.js";
 import { MemoryNarRoots } from "../nar-roots/memory.js";
 import { PathInfo } from "../path-info.js";
 import { MemoryPathInfoService } from "../pathinfoservice/memory.js";
+import type { SigningKey } from "../signature/signing-key.js";
 import type { StorePath } from "../store-path/store-path.js";
 
 /** A request to a {@link MemoryCache}. */
@@ -69,6 +70,11 @@ export class MemoryCache {
   async publish(storePath: StorePath, node: Node): Promise<void> {
     const nar = await this.#nar.calculateNar(node);
     await this.pathInfos.put(PathInfo.of({ storePath, node, ...nar }));
+  }
+
+  /** See {@link BinaryCache.replaceSigningKeys}. */
+  replaceSigningKeys(keys: readonly SigningKey[]): void {
+    this.#cache.replaceSigningKeys(keys);
   }
 
   /** See {@link BinaryCache.peek}. */
