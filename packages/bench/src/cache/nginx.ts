@@ -58,7 +58,7 @@ export async function startNginx(options: NginxOptions, signal: AbortSignal): Pr
  * What makes nginx fast: a worker for each processor, sendfile, open files that are kept, connections that are
  * kept however much is asked of them, and no log. Nothing of the machine's own configuration is read.
  */
-export function nginxConfiguration({
+function nginxConfiguration({
   folder,
   root,
   port,
