@@ -6,6 +6,7 @@ import {
 } from "node:http2";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { cancelStream } from "../wire/cancel-stream.js";
 import { type Decompress, decompressorFor } from "../wire/compression.js";
 import { type EncodedMessage, encodeMessage } from "../wire/frame.js";
 import { Inbox } from "../wire/inbox.js";
@@ -172,7 +173,7 @@ export class ClientCall {
       // whole one. The first byte of a message that never comes makes it a torn one.
       this.#stream.write(TORN);
     }
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    cancelStream(this.#stream);
   }
 
   #encode(message: unknown): EncodedMessage {

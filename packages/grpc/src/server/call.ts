@@ -5,6 +5,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { cancelStream } from "../wire/cancel-stream.js";
 import { decompressorFor } from "../wire/compression.js";
 import { type EncodedMessage, encodeMessage } from "../wire/frame.js";
 import { Inbox } from "../wire/inbox.js";
@@ -58,6 +59,7 @@ export class ServerCall {
   #timer: NodeJS.Timeout | undefined;
   #trailers: OutgoingHttpHeaders = OK_TRAILERS;
   #ended = false;
+  #wasReset = false;
   #bytesOut = 0;
   #messagesOut = 0;
 
@@ -120,11 +122,17 @@ export class ServerCall {
     return isOurTurn ? undefined : { step: -1 - inbox.count };
   }
 
+  /** Whether the peer was sent, or is to be sent, a reset instead of the status. */
+  get wasReset(): boolean {
+    return this.#wasReset;
+  }
+
   /** Ends the call from outside. A peer that does not read gets a reset instead of the status. */
   cut(error: ConnectError): void {
     if (this.#ended || this.#stream.writableLength > 0) {
       this.#end(error);
-      this.#stream.close(constants.NGHTTP2_CANCEL);
+      this.#wasReset = true;
+      cancelStream(this.#stream);
     } else {
       this.#fail(error);
     }

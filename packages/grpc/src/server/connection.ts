@@ -45,8 +45,10 @@ export class Connection {
   readonly #exchanges = new Set<Exchange>();
   #endReason: ConnectionEnd = "closed";
   #leaving = false;
-  /** When it should have ended: it was told to with nothing running on it, or its session has failed. */
-  #overSince: number | undefined;
+  /** When it ends whatever the peer does: it was told to with nothing running on it, or its session is over. */
+  #endBy: number = Number.POSITIVE_INFINITY;
+  /** When the peer must have read so much that the resets of its calls could be sent. */
+  #resetsBy: number = Number.POSITIVE_INFINITY;
   #since: number;
   #bytesRead = 0;
   #silentSince: number;
@@ -100,8 +102,8 @@ export class Connection {
     this.#version = "h2";
     this.#session = session;
     session.setLocalWindowSize(CONNECTION_WINDOW);
-    session.on("error", () => this.#setOver());
-    session.on("close", () => this.#setOver());
+    session.on("error", () => this.#endWithin(FAREWELL_MS));
+    session.on("close", () => this.#endWithin(FAREWELL_MS));
     session.on("ping", () => this.#countControl());
     session.on("remoteSettings", () => this.#countControl());
   }
@@ -126,6 +128,10 @@ export class Connection {
     this.#calls.set(call, { step: 0, since: Number.POSITIVE_INFINITY });
     stream.on("close", () => {
       this.#calls.delete(call);
+      if (call.wasReset) {
+        // At its deadline, perhaps: then the client may be slow, but not for ever.
+        this.#expectReading(this.#limits.stallTimeoutMs);
+      }
       this.#since = performance.now();
     });
   }
@@ -158,9 +164,7 @@ export class Connection {
       }
       return;
     }
-    if (now - (this.#overSince ?? now) > FAREWELL_MS) {
-      // The session waits for what will not come: half a frame, or a peer that does not read.
-      this.destroy(this.#endReason);
+    if (this.#checkEnd(now)) {
       return;
     }
     for (const [call, progress] of this.#calls) {
@@ -188,7 +192,7 @@ export class Connection {
     if (this.#session !== undefined) {
       this.#session.close();
       if (this.#calls.size === 0 && this.#exchanges.size === 0) {
-        this.#setOver();
+        this.#endWithin(FAREWELL_MS);
       }
     } else if (this.#exchanges.size === 0) {
       this.socket.destroy();
@@ -202,8 +206,45 @@ export class Connection {
     this.socket.destroy();
   }
 
-  #setOver(): void {
-    this.#overSince ??= performance.now();
+  /** A request was ended because its client did nothing for long: it may not do so for much longer. */
+  onCut(): void {
+    this.#expectReading(FAREWELL_MS);
+  }
+
+  #endWithin(ms: number): void {
+    this.#endBy = Math.min(this.#endBy, performance.now() + ms);
+  }
+
+  #expectReading(ms: number): void {
+    this.#resetsBy = Math.min(this.#resetsBy, performance.now() + ms);
+  }
+
+  /** Ends a connection that should be over, or whose peer does not even read that its calls are. */
+  #checkEnd(now: number): boolean {
+    if (this.#session?.destroyed === true && !this.#session.closed) {
+      // It failed. Its "close" waits for the write that is under way, and that for the peer.
+      this.#endWithin(FAREWELL_MS);
+    }
+    if (now > this.#endBy) {
+      // The session waits for what will not come: half a frame, or a peer that does not read.
+      this.destroy(this.#endReason);
+      return true;
+    }
+    return this.#checkResets(now);
+  }
+
+  /** A reset waits while the socket takes nothing. The call is gone by then, but not what it had written. */
+  #checkResets(now: number): boolean {
+    if (this.#resetsBy === Number.POSITIVE_INFINITY) {
+      return false;
+    }
+    if ((this.#session?.state.outboundQueueSize ?? 0) === 0) {
+      this.#resetsBy = Number.POSITIVE_INFINITY;
+    } else if (now > this.#resetsBy) {
+      this.destroy("dead-peer");
+      return true;
+    }
+    return false;
   }
 
   #checkCall(call: ServerCall, progress: Progress, now: number): void {
@@ -221,6 +262,7 @@ export class Connection {
       progress.since = now;
     } else if (now - progress.since > this.#limits.stallTimeoutMs) {
       progress.cutAt = now;
+      this.onCut();
       call.cut(new ConnectError("the client did nothing for too long", Code.DeadlineExceeded));
     }
   }

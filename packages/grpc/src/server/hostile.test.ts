@@ -5,10 +5,10 @@ import { Code } from "@connectrpc/connect";
 import { afterEach, describe, expect, it } from "vitest";
 import { EventLog } from "../../test/event-log.js";
 import { failure, Harness } from "../../test/harness.js";
+import { frame, OPENING, PREFACE, rawCall, requestHead, SETTINGS } from "../../test/raw-http2.js";
 import { digest, STAT } from "../../test/services.js";
 import type { RpcServerLimits } from "./limits.js";
 
-const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PUT = "/tvix.castore.v1.BlobService/Put";
 const READ_PATH = "/tvix.castore.v1.BlobService/Read";
 
@@ -46,18 +46,6 @@ async function socket(): Promise<Socket> {
   await once(opened, "connect");
   return opened;
 }
-
-/** A frame of HTTP/2. */
-function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.byteLength, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-const SETTINGS = frame(4, 0, 0, new Uint8Array(0));
 
 /** Resolves with what the server sends until it closes the connection. */
 async function untilClosed(from: Socket): Promise<Buffer> {
@@ -114,7 +102,7 @@ describe("createRpcServer(), connections that do not speak properly", () => {
   ])("ends an HTTP/2 connection with %s, also when the peer keeps it open", async (_, bytes) => {
     await open({ idleTimeoutMs: 100 });
     const raw = await socket();
-    raw.write(Buffer.concat([Buffer.from(PREFACE), SETTINGS, bytes]));
+    raw.write(Buffer.concat([OPENING, bytes]));
     await untilClosed(raw);
     await expectServing();
   });
@@ -149,7 +137,7 @@ describe("createRpcServer(), many connections", () => {
       sockets.push(await socket());
     }
     for (const one of sockets.slice(0, 500)) {
-      one.write(Buffer.concat([Buffer.from(PREFACE), SETTINGS]));
+      one.write(OPENING);
     }
     await seen.seen("open", 1000);
     expect(harness.server.connectionCount).toBe(1000);
@@ -178,7 +166,7 @@ describe("createRpcServer(), many streams", () => {
     const raw = await socket();
     raw.resume();
     const head = requestHead(PUT);
-    raw.write(Buffer.concat([Buffer.from(PREFACE), SETTINGS]));
+    raw.write(OPENING);
     // Some resets come with their stream, others later.
     for (let index = 0; index < 100; index++) {
       const id = 1 + 2 * index;
@@ -201,7 +189,7 @@ describe("createRpcServer(), many streams", () => {
     await open({ controlBurst: 100, controlPerSecond: 1 });
     const raw = await socket();
     raw.resume();
-    raw.write(Buffer.concat([Buffer.from(PREFACE), SETTINGS, ...Array(300).fill(bytes)]));
+    raw.write(Buffer.concat([OPENING, ...Array(300).fill(bytes)]));
     await untilClosed(raw);
     await expectServing();
   });
@@ -300,15 +288,7 @@ describe("createRpcServer(), peers that stop", () => {
     // Node answers pings by itself, so this one lives.
     const raw = await socket();
     raw.resume();
-    const request = Buffer.from([0, 0, 0, 0, 3, 0x0a, 1, 3]);
-    raw.write(
-      Buffer.concat([
-        Buffer.from(PREFACE),
-        SETTINGS,
-        frame(1, 4, 1, requestHead(READ_PATH)),
-        frame(0, 1, 1, request),
-      ]),
-    );
+    raw.write(Buffer.concat([OPENING, rawCall(1, READ_PATH, Buffer.of(0x0a, 1, 3))]));
     await untilClosed(raw);
     await seen.seen("end: dead-peer");
     await harness.log.seen("read finally");
@@ -354,20 +334,3 @@ describe("createRpcServer(), memory", () => {
     await harness.log.seen("put finally", 200);
   });
 });
-
-/** The header block of a call, without compression. Source: RFC 7541 section 6.2.2. */
-function requestHead(path: string): Buffer {
-  const headers = {
-    ":method": "POST",
-    ":path": path,
-    ":scheme": "http",
-    ":authority": "x",
-    "content-type": "application/grpc",
-  };
-  const parts: Buffer[] = [];
-  for (const [name, value] of Object.entries(headers)) {
-    parts.push(Buffer.of(0, name.length), Buffer.from(name));
-    parts.push(Buffer.of(value.length), Buffer.from(value));
-  }
-  return Buffer.concat(parts);
-}

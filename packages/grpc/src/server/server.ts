@@ -330,7 +330,7 @@ class NodeRpcServer implements RpcServer {
     }
     connection.addExchange({ request, response });
     if ("stream" in response) {
-      cutWhenStalled(request, response, this.#limits.stallTimeoutMs);
+      cutWhenStalled(request, response, this.#limits.stallTimeoutMs, () => connection.onCut());
     }
     this.#http(request, response, connection.peer);
   }
@@ -406,13 +406,19 @@ function isAllowedAtOnce(authorize: Authorize | undefined, head: RequestHead): b
 }
 
 /** Ends a request over HTTP/2 whose client neither sends what is missing nor takes what is there. */
-function cutWhenStalled(request: HttpRequest, response: HttpResponse, ms: number): void {
+function cutWhenStalled(
+  request: HttpRequest,
+  response: HttpResponse,
+  ms: number,
+  onCut: () => void,
+): void {
   response.setTimeout(ms, () => {
     const isWaiting = !request.complete || response.writableLength > 0;
     if (isWaiting) {
+      onCut();
       response.destroy();
     } else {
-      cutWhenStalled(request, response, ms);
+      cutWhenStalled(request, response, ms, onCut);
     }
   });
 }

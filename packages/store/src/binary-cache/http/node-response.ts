@@ -72,6 +72,9 @@ function drained(response: ServerResponse): Promise<void> {
 export function breakOff(response: NodeResponse): void {
   if ("stream" in response && response.stream !== undefined) {
     response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // Node may forget a reset that has to wait for a slow client, and then sends empty frames without end:
+    // see cancelStream() of @tvix/grpc.
+    response.stream.destroy();
   } else {
     response.destroy();
   }
