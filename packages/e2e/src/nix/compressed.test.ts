@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nixMissing } from "../cli/nix.js";
 import { runProgram } from "../daemon/run.js";
@@ -83,6 +83,21 @@ describe.skipIf(nixMissing !== undefined)("the real Nix takes compressed NARs", 
       expect(whole.subarray(7).equals(Buffer.from(await part.arrayBuffer()))).toBe(true);
     }
     expect(daemon.log()).not.toMatch(/"level":"(?:error|warn)"/);
+  });
+
+  it("as it has uploaded them, where that is what is served", async () => {
+    await using daemon = await startDaemon({ args: ["--cache-compression", "xz"] });
+    // xz is what Nix does where it is told nothing.
+    await sample.store.text("nix", ["copy", "--to", daemon.url, sample.textA]);
+    const file = await describeFile(daemon.url, sample.textA);
+    expect(file.compression).toBe("xz");
+    const directory = rig.path("file-cache");
+    await sample.store.text("nix", ["copy", "--to", `file://${directory}`, sample.textA]);
+    const hash = sample.textA.slice("/nix/store/".length).slice(0, 32);
+    const narinfo = await readFile(`${directory}/${hash}.narinfo`, "utf8");
+    expect(narinfo).toContain(`FileHash: ${file.fileHash}\n`);
+    const written = await readFile(`${directory}/nar/${file.fileHash.replace(/^.*:/, "")}.nar.xz`);
+    expect((await download(file)).equals(written)).toBe(true);
   });
 
   it("for as long as anybody may remember the narinfo, whatever is set later", async () => {

@@ -1,4 +1,4 @@
-import { type B3Digest, CastoreError, MemoryBlobService, toUtf8 } from "@tvix/castore";
+import { type B3Digest, CastoreError, concatBytes, MemoryBlobService, toUtf8 } from "@tvix/castore";
 import { seededBytes } from "@tvix/castore/testing";
 import { describe, expect, it, vi } from "vitest";
 import { FILE_COMPRESSIONS, type FileCompression } from "../compression/compress-file.js";
@@ -7,9 +7,11 @@ import { contentAddress } from "../content-address.js";
 import type { Narinfo } from "../narinfo/narinfo.js";
 import { parseNarinfo } from "../narinfo/parse.js";
 import { NixHash } from "../nix-hash.js";
+import { encodeNixBase32 } from "../nixbase32.js";
 import { sha256 } from "../sha256/sha256.js";
 import { buildStorePath } from "../store-path/build.js";
 import { collectBytes } from "../testing/bytes.js";
+import { packNar } from "../testing/cache-server.js";
 import { MemoryCache } from "../testing/memory-cache.js";
 import { type MemoryTree, referenceNar } from "../testing/nar-reference.js";
 import { NIX_CLOSURE, type NixUpload } from "../testing/nix-uploads.js";
@@ -217,6 +219,59 @@ describe("a compressed NAR", () => {
       const other = `/${url.replace(".zst", suffix)}`;
       expect((await cache.ask("GET", other)).status).toBe(404);
     }
+  });
+
+  it("that was uploaded is kept as it came, and nothing is compressed again", async () => {
+    const blobs = new GatedBlobs();
+    const cache = compressing({}, blobs);
+    const packed = packNar(NAR, "zstd");
+    const name = encodeNixBase32(sha256(packed.file));
+    const url = `/nar/${name}.nar.zst`;
+    expect((await cache.ask("PUT", url, { body: packed.file })).status).toBe(200);
+    const { status, body, headers } = await cache.ask("GET", url);
+    expect([status, headers["content-length"]]).toEqual([200, String(packed.file.byteLength)]);
+    isSame(body, packed.file);
+    await publish(cache);
+    const before = blobs.puts;
+    const narinfo = await narinfoOf(cache);
+    expect(narinfo).toMatchObject({
+      url: url.slice(1),
+      compression: "zstd",
+      fileSize: BigInt(packed.file.byteLength),
+    });
+    expect(narinfo.fileHash?.toBytes()).toEqual(sha256(packed.file));
+    expect(blobs.puts).toBe(before);
+  });
+
+  it.each([
+    ["another compression", packNar(NAR, "gzip").file, ".gz", 200],
+    ["what is cut off", packNar(NAR, "zstd").file.subarray(0, -9), ".zst", 400],
+    ["what is no NAR", packNar(seededBytes(5, 100_000), "zstd").file, ".zst", 400],
+    ["more than a NAR", concatBytes([packNar(NAR, "zstd").file, toUtf8("more")]), ".zst", 400],
+  ])("is not kept of an upload of %s", async (_, file, suffix, expected) => {
+    const blobs = new GatedBlobs();
+    const cache = compressing({}, blobs);
+    const url = `/nar/${encodeNixBase32(sha256(file))}.nar${suffix}`;
+    expect((await cache.ask("PUT", url, { body: file })).status).toBe(expected);
+    expect((await cache.ask("GET", url)).status).toBe(404);
+  });
+
+  it("is not kept under the name of another", async () => {
+    const cache = compressing();
+    const { file } = packNar(NAR, "zstd");
+    const url = `/nar/${encodeNixBase32(sha256(NAR))}.nar.zst`;
+    expect((await cache.ask("PUT", url, { body: file })).status).toBe(400);
+    expect((await cache.ask("GET", url)).status).toBe(404);
+  });
+
+  it("that cannot be kept fails the upload as what is stored of it does", async () => {
+    const blobs = new GatedBlobs();
+    const cache = compressing({}, blobs);
+    blobs.failure = new CastoreError("STORAGE", "The disk is full");
+    const { file } = packNar(NAR, "zstd");
+    const url = `/nar/${encodeNixBase32(sha256(file))}.nar.zst`;
+    await expect(cache.ask("PUT", url, { body: file })).rejects.toBe(blobs.failure);
+    expect((await cache.ask("HEAD", url)).status).toBe(404);
   });
 
   it("of a path that came by upload is made before anybody asks", async () => {

@@ -54,6 +54,11 @@ export class CompressedNars {
     this.#options = options;
   }
 
+  /** How the files are compressed. */
+  get compression(): FileCompression {
+    return this.#options.compression;
+  }
+
   /**
    * The file with the NAR of `pathInfo`; `undefined` when it cannot be had, or not soon.
    *

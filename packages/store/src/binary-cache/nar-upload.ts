@@ -10,6 +10,7 @@ import { type IngestedNar, ingestNar } from "../nar/ingest-nar.js";
 import { NarFormatError } from "../nar/nar-format-error.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import { createSha256, type Sha256 } from "../sha256/sha256.js";
+import { BlobCopy } from "./blob-copy.js";
 import type { CacheParts } from "./cache-parts.js";
 import { type CacheRequest, type CacheResponse, DONE, headerOf } from "./exchange.js";
 import type { NarFileName } from "./nar-file.js";
@@ -21,9 +22,9 @@ const MAX_RATIO = 1000;
 const FREE_BYTES = 1024 * 1024 * 1024;
 
 /**
- * Takes a NAR, compressed or not. What is stored is its tree, and which root belongs to the hash of the
- * NAR and of the file: nothing that this process alone would know. Nothing is remembered unless the
- * whole body came and has the hash that it was sent to.
+ * Takes a NAR, compressed or not. What is stored is its tree, which root belongs to the hash of the NAR and
+ * of the file, and the file itself where narinfos lead to such: nothing that this process alone would
+ * know. Nothing is remembered unless the whole body came and has the hash that it was sent to.
  */
 export async function putNarFile(
   parts: CacheParts,
@@ -42,21 +43,61 @@ export async function putNarFile(
   const { compression, bytes } = await sniff(body.stream(), wanted);
   // The hash of a NAR that is not compressed is computed anyway.
   const sha256 = compression === "none" ? undefined : createSha256();
-  const file = sha256 === undefined ? bytes : hashing(bytes, sha256);
-  const nar = await ingest(parts, request, body, decompress(compression, file));
-  if (!body.ended) {
-    throw new CacheRefusal(400, "there is more in the body than one compressed NAR");
+  const hashed = sha256 === undefined ? bytes : hashing(bytes, sha256);
+  const copy = copyOf(parts, request, compression);
+  const file = copy === undefined ? hashed : copying(hashed, copy);
+  try {
+    const nar = await ingest(parts, request, body, decompress(compression, file));
+    if (!body.ended) {
+      throw new CacheRefusal(400, "there is more in the body than one compressed NAR");
+    }
+    checkHash(sha256?.digest() ?? nar.narSha256, name);
+    // None needs another one, and together they are made durable at once.
+    await Promise.all([
+      parts.narRoots.put(nar.narSha256, nar),
+      equalBytes(nar.narSha256, name.fileSha256)
+        ? undefined
+        : parts.narRoots.putFile(name.fileSha256, nar.narSha256),
+      parts.calculateNar.remember(nar.root, nar),
+    ]);
+    if (copy !== undefined) await keep(parts, nar, { copy, name, body });
+  } finally {
+    await copy?.discard();
   }
-  checkHash(sha256?.digest() ?? nar.narSha256, name);
-  // None needs another one, and together they are made durable at once.
-  await Promise.all([
-    parts.narRoots.put(nar.narSha256, nar),
-    equalBytes(nar.narSha256, name.fileSha256)
-      ? undefined
-      : parts.narRoots.putFile(name.fileSha256, nar.narSha256),
-    parts.calculateNar.remember(nar.root, nar),
-  ]);
   return DONE;
+}
+
+/** Where to put a copy of a file that is compressed as ours are: then it need not be done again. */
+function copyOf(
+  { blobs, compressedNars }: CacheParts,
+  { signal }: CacheRequest,
+  compression: Compression,
+): BlobCopy | undefined {
+  if (compression === "none" || compressedNars?.compression !== compression) return undefined;
+  return new BlobCopy(blobs, { signal });
+}
+
+/** Remembers the copy of a file whose NAR was stored and has the right hash. */
+async function keep(
+  { keptNars, compressedNars }: CacheParts,
+  { narSha256 }: IngestedNar,
+  { copy, name, body }: { copy: BlobCopy; name: NarFileName; body: RequestBody },
+): Promise<void> {
+  if (compressedNars === undefined) return;
+  const { compression } = compressedNars;
+  const blob = await copy.finish();
+  const kept = { compression, fileSha256: name.fileSha256, fileSize: body.received, blob };
+  await keptNars.put(narSha256, kept, {});
+}
+
+async function* copying(
+  source: AsyncIterable<Uint8Array>,
+  copy: BlobCopy,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    await copy.write(chunk);
+    yield chunk;
+  }
 }
 
 async function ingest(
