@@ -47,8 +47,11 @@ export class KeptNars {
   async put(narSha256: Uint8Array, kept: KeptNar, options: CallOptions): Promise<void> {
     const { compression } = kept;
     const fileSha256 = copyBytes(kept.fileSha256);
-    await this.#files.put(encodeNixBase32(fileSha256), encodeKeptNar(kept), options);
-    await this.#nars.put(nameOf(narSha256, compression), fileSha256, options);
+    // One without the other says nothing, and together they are made durable at once.
+    await Promise.all([
+      this.#files.put(encodeNixBase32(fileSha256), encodeKeptNar(kept), options),
+      this.#nars.put(nameOf(narSha256, compression), fileSha256, options),
+    ]);
   }
 }
 
