@@ -1,10 +1,10 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { copyBytes, plainBytes, toLatin1 } from "../bytes.js";
-import { CastoreError } from "../errors.js";
+import { copyBytes, plainBytes } from "../bytes.js";
 import { RECORD_KEY_LENGTH, type RecordKind } from "./pack-format.js";
 import { paddedKey } from "./record.js";
 import type { DerivedCache, KeyedRecord, RecordStore } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
+import { updateRecord } from "./update-record.js";
 
 /** How many records `list` takes from the index at once. */
 const PAGE_RECORDS = 1000;
@@ -51,24 +51,7 @@ export class KeyedRecords implements RecordStore {
   ): Promise<void> {
     options.signal?.throwIfAborted();
     this.#checkKey(key);
-    const core = this.#core;
-    const update = async (): Promise<void> => {
-      // From here on no other process writes; what one has written until now is to be seen.
-      await core.ready(options.signal);
-      core.index()?.refresh();
-      const value = change(await this.#readIfSound(key));
-      if (value !== undefined) await core.storeKeyed(this.#kind, key, value, options.signal);
-    };
-    await core.updates.run(`${this.#kind}:${toLatin1(key)}`, update, options.signal);
-  }
-
-  async #readIfSound(key: Uint8Array): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#core.read(this.#kind, key);
-    } catch (error) {
-      if (CastoreError.is(error, "CORRUPT")) return undefined;
-      throw error;
-    }
+    await updateRecord(this.#core, this.#kind, { key, change, signal: options.signal });
   }
 
   async *list(options: CallOptions = {}): AsyncGenerator<KeyedRecord, void, undefined> {

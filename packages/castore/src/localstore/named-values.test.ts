@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { toUtf8 } from "../bytes.js";
+import { toLatin1, toUtf8 } from "../bytes.js";
 import { blake3 } from "../hasher/blake3.js";
 import { scratchDirectory } from "../testing/scratch-directory.js";
 import { LocalStore } from "./local-store.js";
@@ -39,6 +39,26 @@ describe("LocalNamedValues", () => {
     await store.named("ab").put("c", toUtf8("2"));
     expect(await store.named("a").get("bc")).toEqual(toUtf8("1"));
     expect(await store.named("ab").get("c")).toEqual(toUtf8("2"));
+    await store.close();
+  });
+
+  it("loses nothing when many change one value at a time", async () => {
+    const store = await LocalStore.open(scratch("many"));
+    const letters = [..."abcdefghij"];
+    const append = (space: string, letter: string) =>
+      store
+        .named(space)
+        .update("name", (known) => toUtf8(toLatin1(known ?? new Uint8Array(0)) + letter));
+    await Promise.all(letters.flatMap((x) => [append("one", x), append("two", x)]));
+    for (const space of ["one", "two"]) {
+      expect(await store.named(space).get("name")).toEqual(toUtf8(letters.join("")));
+    }
+    await store.named("one").update("name", () => undefined);
+    expect(await store.named("one").get("name")).toEqual(toUtf8(letters.join("")));
+    const failing = store.named("one").update("name", () => {
+      throw new Error("no");
+    });
+    await expect(failing).rejects.toThrow("no");
     await store.close();
   });
 

@@ -7,6 +7,7 @@ import { blake3 } from "../hasher/blake3.js";
 import { RecordKind } from "./pack-format.js";
 import type { NamedValues } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
+import { updateRecord } from "./update-record.js";
 
 /** Bytes of the two lengths. */
 const LENGTHS = 3;
@@ -38,6 +39,22 @@ export class LocalNamedValues implements NamedValues {
     const head = encodeHead(this.#space, name);
     const payload = concatBytes([head, value]);
     await this.#core.storeKeyed(RecordKind.NAMED, keyOf(head), payload, options.signal);
+  }
+
+  async update(
+    name: string,
+    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
+    options: CallOptions = {},
+  ): Promise<void> {
+    options.signal?.throwIfAborted();
+    const head = encodeHead(this.#space, name);
+    const key = keyOf(head);
+    const changePayload = (payload: Uint8Array | undefined): Uint8Array | undefined => {
+      const value = change(payload && plainBytes(decodeNamedValue(payload, key)));
+      return value && concatBytes([head, value]);
+    };
+    const { signal } = options;
+    await updateRecord(this.#core, RecordKind.NAMED, { key, change: changePayload, signal });
   }
 }
 

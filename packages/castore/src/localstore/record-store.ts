@@ -49,6 +49,12 @@ export interface NamedValues {
   get(name: string, options?: CallOptions): Promise<Uint8Array | undefined>;
   /** @throws RangeError for a name of more than 65,535 bytes */
   put(name: string, value: Uint8Array, options?: CallOptions): Promise<void>;
+  /** Like `RecordStore.update`. */
+  update(
+    name: string,
+    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
+    options?: CallOptions,
+  ): Promise<void>;
 }
 
 /**

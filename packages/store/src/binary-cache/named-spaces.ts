@@ -32,4 +32,15 @@ class MemoryNamedValues implements NamedValues {
     options.signal?.throwIfAborted();
     this.#values.set(name, copyBytes(value));
   }
+
+  async update(
+    name: string,
+    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
+    options: CallOptions = {},
+  ): Promise<void> {
+    options.signal?.throwIfAborted();
+    const known = this.#values.get(name);
+    const value = change(known && copyBytes(known));
+    if (value !== undefined) this.#values.set(name, copyBytes(value));
+  }
 }

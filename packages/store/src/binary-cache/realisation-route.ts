@@ -62,9 +62,11 @@ async function putRealisation(
   }
   checkSignatures(parts, realisation);
   await checkOutPath(parts, realisation, { signal });
-  const value = await parts.realisations.get(id, { signal });
-  const merged = value === undefined ? realisation : merge(parseRealisation(value), realisation);
-  await parts.realisations.put(id, toUtf8(formatRealisation(merged)), { signal });
+  const change = (value: Uint8Array | undefined): Uint8Array => {
+    const merged = value === undefined ? realisation : merge(parseRealisation(value), realisation);
+    return toUtf8(formatRealisation(merged));
+  };
+  await parts.realisations.update(id, change, { signal });
   return DONE;
 }
 

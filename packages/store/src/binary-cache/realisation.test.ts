@@ -94,6 +94,18 @@ describe("REALISATION_ROUTE", () => {
     expect(await cache.ask("GET", URL)).toMatchObject({ text: signed() });
   });
 
+  it("keeps the signatures of many that put it at the same time, and one path", async () => {
+    const cache = await cacheWithPaths();
+    const names = ["a", "b", "c", "d", "e"];
+    const bodies = names.map((name) => json({ signatures: [`${name}:${"A".repeat(86)}==`] }));
+    const other = json({ outPath: OTHER.baseName });
+    const all = [...bodies, other].map((body) => cache.ask("PUT", URL, { body }));
+    const answers = await Promise.all(all);
+    expect(answers.map(({ status }) => status)).toEqual([...bodies.map(() => 200), 409]);
+    const { text } = await cache.ask("GET", URL);
+    expect(JSON.parse(text).signatures.map((one: string) => one.split(":")[0])).toEqual(names);
+  });
+
   it("keeps what it depends on", async () => {
     const cache = await cacheWithPaths();
     const depending = (name: string): string =>
