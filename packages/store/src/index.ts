@@ -134,7 +134,7 @@ export {
   type PathInfoFields,
 } from "./path-info.js";
 export { MemoryPathInfoService } from "./pathinfoservice/memory.js";
-export type { PathInfoService } from "./pathinfoservice/path-info-service.js";
+export type { PathInfoService, PutPathInfoOptions } from "./pathinfoservice/path-info-service.js";
 export { ReferenceScanner } from "./references/reference-scanner.js";
 export { createSha256, SHA256_LENGTH, type Sha256, sha256 } from "./sha256/sha256.js";
 export { fingerprint, type SignedFacts } from "./signature/fingerprint.js";

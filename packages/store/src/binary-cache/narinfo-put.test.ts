@@ -235,6 +235,17 @@ describe("PUT of a narinfo of a path that is known", () => {
     expect([...signatures(text)].sort()).toEqual(lines);
   });
 
+  it("takes one of two that say something else at the same time", async () => {
+    const cache = await cacheWith(NIX_CLOSURE, { checkReferences: false });
+    const other = OUTPUT.narinfo.replace(/References: \S+ /, "References: ");
+    const both = [OUTPUT.narinfo, other].map((text) => put(cache, OUTPUT.narinfoPath, text));
+    const [first, second] = await Promise.all(both);
+    expect(first).toBe("200");
+    expect(second).toMatch(/^409 .*is known with other references$/);
+    const { text } = await cache.ask("GET", OUTPUT.narinfoPath);
+    expect(text).toContain(OUTPUT.narinfo.match(/^References: .*$/m)?.[0]);
+  });
+
   it.each([
     ["another NAR", /NarHash: .*/, TEXT.narinfo.match(/NarHash: .*/)?.[0] ?? "", "NAR"],
     ["another size", /NarSize: .*/, "NarSize: 1", "NAR"],

@@ -32,7 +32,9 @@ export async function putNarinfo(
   const { signal } = request;
   const known = await parts.pathInfos.get(outputHash, { signal });
   const pathInfo = await describe(parts, narinfo, known, { signal });
-  await parts.pathInfos.put(pathInfo, { signal });
+  // Another one may have published it meanwhile.
+  const onReplace = (latest: PathInfo): void => checkSame(latest, narinfo);
+  await parts.pathInfos.put(pathInfo, { signal, onReplace });
   // Most likely somebody will ask for it soon.
   parts.compressedNars?.prepare(pathInfo);
   return DONE;

@@ -9,7 +9,7 @@ import { STORE_PATH_DIGEST_LENGTH } from "../store-path/store-path.js";
 import { decodePathInfo, encodePathInfo } from "../wire/path-info-codec.js";
 import { mergePathInfo } from "./merge-path-info.js";
 import { assertOutputHash } from "./output-hash.js";
-import type { PathInfoService } from "./path-info-service.js";
+import type { PathInfoService, PutPathInfoOptions } from "./path-info-service.js";
 
 export interface LocalPathInfoServiceOptions {
   /**
@@ -94,7 +94,7 @@ export class LocalPathInfoService implements PathInfoService {
     return known.pathInfo;
   }
 
-  async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted();
     // Fails for what cannot be encoded before anything is asked.
     encodePathInfo(pathInfo);
@@ -147,11 +147,13 @@ export class LocalPathInfoService implements PathInfoService {
     this.#remembered.delete(name);
   }
 
-  async #merge(pathInfo: PathInfo, options: CallOptions): Promise<PathInfo> {
+  async #merge(pathInfo: PathInfo, options: PutPathInfoOptions): Promise<PathInfo> {
     const key = pathInfo.storePath.digestBytes();
     let stored = pathInfo;
     const change = (value: Uint8Array | undefined): Uint8Array | undefined => {
-      stored = mergePathInfo(value && decodeIfSound(key, value), pathInfo);
+      const known = value && decodeIfSound(key, value);
+      if (known !== undefined) options.onReplace?.(known);
+      stored = mergePathInfo(known, pathInfo);
       const encoded = encodePathInfo(stored);
       return value !== undefined && equalBytes(value, encoded) ? undefined : encoded;
     };

@@ -2,7 +2,7 @@ import { type CallOptions, toLatin1 } from "@tvix/castore";
 import type { PathInfo } from "../path-info.js";
 import { mergePathInfo } from "./merge-path-info.js";
 import { assertOutputHash } from "./output-hash.js";
-import type { PathInfoService } from "./path-info-service.js";
+import type { PathInfoService, PutPathInfoOptions } from "./path-info-service.js";
 
 /** Keeps path infos in memory. Does not check that their roots are stored anywhere. */
 export class MemoryPathInfoService implements PathInfoService {
@@ -18,10 +18,12 @@ export class MemoryPathInfoService implements PathInfoService {
     return this.#pathInfos.get(toLatin1(outputHash));
   }
 
-  async put(pathInfo: PathInfo, options: CallOptions = {}): Promise<PathInfo> {
+  async put(pathInfo: PathInfo, options: PutPathInfoOptions = {}): Promise<PathInfo> {
     options.signal?.throwIfAborted();
     const key = toLatin1(pathInfo.storePath.digestBytes());
-    const merged = mergePathInfo(this.#pathInfos.get(key), pathInfo);
+    const known = this.#pathInfos.get(key);
+    if (known !== undefined) options.onReplace?.(known);
+    const merged = mergePathInfo(known, pathInfo);
     this.#pathInfos.set(key, merged);
     return merged;
   }

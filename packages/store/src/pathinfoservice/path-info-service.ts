@@ -1,6 +1,14 @@
 import type { CallOptions } from "@tvix/castore";
 import type { PathInfo } from "../path-info.js";
 
+export interface PutPathInfoOptions extends CallOptions {
+  /**
+   * Is shown what is there right before it is replaced, with nothing in between; what it throws ends the put,
+   * and leaves it. A service behind a wire cannot call it: who needs it looks before, too.
+   */
+  readonly onReplace?: (known: PathInfo) => void;
+}
+
 /** Knows store paths by their output hash, the digest in the path. */
 export interface PathInfoService {
   /**
@@ -31,7 +39,7 @@ export interface PathInfoService {
    * @throws {@link StoreError} "MISSING_REFERENCE" when the root is not stored yet, where the
    *   implementation checks that
    */
-  put(pathInfo: PathInfo, options?: CallOptions): Promise<PathInfo>;
+  put(pathInfo: PathInfo, options?: PutPathInfoOptions): Promise<PathInfo>;
 
   /** All of them, in the byte order of the output hashes. Puts under way may be seen or not. */
   list(options?: CallOptions): AsyncIterable<PathInfo>;

@@ -24,6 +24,8 @@ export interface PathInfoServiceHarness {
 export interface PathInfoServiceSuiteOptions {
   /** Set when `put` takes path infos whose root is not stored, with the reason. */
   readonly noRootCheck?: { readonly reason: string };
+  /** Set when `put` does not show what it replaces, with the reason. */
+  readonly noReplaceHook?: { readonly reason: string };
 }
 
 const SIGNATURES = {
@@ -182,6 +184,22 @@ export function pathInfoServiceSuite(
         const texts = (signatures: readonly Signature[] = []) =>
           signatures.map((signature) => signature.format()).sort();
         expect(texts(stored?.signatures)).toEqual(texts(all));
+      });
+
+      it("shows what it replaces, and leaves what is not to be replaced", async (context) => {
+        if (options.noReplaceHook !== undefined) return context.skip(options.noReplaceHook.reason);
+        const first = pathInfoOf(digestOf(1), { narSize: 1n });
+        const other = pathInfoOf(digestOf(1), { narSize: 2n });
+        const shown: PathInfo[] = [];
+        await service.put(first, { onReplace: (known) => void shown.push(known) });
+        expect(shown).toEqual([]);
+        const onReplace = (known: PathInfo): void => {
+          shown.push(known);
+          throw new Error("keep it");
+        };
+        await expect(service.put(other, { onReplace })).rejects.toThrow("keep it");
+        expectEqual(shown[0], first);
+        expectEqual(await service.get(digestOf(1)), first);
       });
 
       it("takes the same path info from many callers at a time", async () => {
