@@ -7,6 +7,7 @@ import type { CacheParts } from "./cache-parts.js";
 import { respondWith } from "./content.js";
 import { contentCompression } from "./content-compression.js";
 import { type CacheRequest, type CacheResponse, DONE } from "./exchange.js";
+import { readFirst } from "./read-first.js";
 import { CacheRefusal } from "./refusal.js";
 import { RequestBody } from "./request-body.js";
 import { BASE32, type Route } from "./route.js";
@@ -46,7 +47,7 @@ async function getBuildLog(
     cacheControl: "no-cache",
     signal,
   });
-  return respondWith(request, content, STREAM_ENCODER);
+  return readFirst(request, respondWith(request, content, STREAM_ENCODER));
 }
 
 async function putBuildLog(
