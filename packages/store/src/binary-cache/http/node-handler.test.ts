@@ -12,6 +12,7 @@ import { MemoryCache } from "../../testing/memory-cache.js";
 import { NIX_CLOSURE, type NixUpload } from "../../testing/nix-uploads.js";
 import type { CacheRequest, CacheResponse } from "../exchange.js";
 import { nodeHandler } from "./node-handler.js";
+import { breakOff } from "./node-response.js";
 
 type Handle = (request: CacheRequest) => Promise<CacheResponse | undefined>;
 
@@ -230,6 +231,21 @@ describe("nodeHandler()", () => {
       "aaaaaaaaaa",
       "aaaaaaaaaa",
     ]);
+    session.destroy();
+  });
+});
+
+describe("breakOff()", () => {
+  it("leaves no stream of HTTP/2 behind that still has something to send", async () => {
+    const server = createHttp2Server();
+    const port = await listen(server);
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    const received = text(session.request({ ":path": "/" }));
+    const [, response] = await once(server, "request");
+    response.write(bytes(10_000_000));
+    breakOff(response);
+    expect(response.stream.destroyed).toBe(true);
+    await expect(received).rejects.toThrow(/INTERNAL_ERROR/);
     session.destroy();
   });
 });
