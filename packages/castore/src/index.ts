@@ -9,11 +9,13 @@
  */
 export { abortable } from "./blobservice/abortable.js";
 export type {
+  BlobPlace,
   BlobReader,
   BlobService,
   ByteRange,
   CallOptions,
   ChunkMeta,
+  FillManyOptions,
   OpenBlob,
   OpenManyOptions,
 } from "./blobservice/blob-service.js";

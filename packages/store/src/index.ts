@@ -90,7 +90,7 @@ export {
 } from "./nar/parse-nar-listing.js";
 export { RememberedNarCalculation } from "./nar/remembered-nar-calculation.js";
 export { RenderedNarCalculation } from "./nar/rendered-nar-calculation.js";
-export { type CastoreServices, calculateNar, renderNar } from "./nar/renderer.js";
+export { type CastoreServices, calculateNar, renderNar, writeNar } from "./nar/renderer.js";
 export type { NarCalculation, NarCalculationService } from "./nar-calculation.js";
 export { MemoryNarRoots } from "./nar-roots/memory.js";
 export type { NarRoot, NarRoots } from "./nar-roots/nar-roots.js";

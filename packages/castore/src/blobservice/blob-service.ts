@@ -47,6 +47,21 @@ export interface OpenManyOptions extends CallOptions {
   readonly inlineBytes: number;
 }
 
+/** A blob whose length is known, and where in some memory its content is wanted. */
+export interface BlobPlace {
+  readonly digest: B3Digest;
+  /** Where its first byte goes. */
+  readonly offset: number;
+  /** How long it is. */
+  readonly length: number;
+}
+
+/** Options of {@link BlobService.fillMany}. */
+export interface FillManyOptions extends CallOptions {
+  /** What this and later calls will ask for together, in bytes, about; nothing is known by default. */
+  readonly expectedBytes?: number;
+}
+
 /** Stores immutable blobs under the BLAKE3 digest of their content. */
 export interface BlobService {
   /** Whether the blob (or, where the implementation chunks, the chunk) is stored. */
@@ -67,6 +82,21 @@ export interface BlobService {
     digests: readonly B3Digest[],
     options: OpenManyOptions,
   ): Promise<(OpenBlob | undefined)[]>;
+
+  /**
+   * Writes the content of many blobs to where it is wanted in `memory`, each checked against its digest
+   * there. The memory must be left alone until the promise settles, on failure for good.
+   *
+   * Only there where that is cheaper than one call for each.
+   *
+   * @returns the numbers of those whose content is not in its place, in any order: what is not stored,
+   *   or has another length, or is damaged, or is better read alone. {@link openRead} tells which.
+   */
+  fillMany?(
+    places: readonly BlobPlace[],
+    memory: SharedArrayBuffer,
+    options?: FillManyOptions,
+  ): Promise<readonly number[]>;
 
   /**
    * Stores all that `source` yields and returns its digest. Consumes `source` once and closes it on

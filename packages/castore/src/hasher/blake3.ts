@@ -22,6 +22,14 @@ export function blake3(bytes: Uint8Array): B3Digest {
   return B3Digest.fromBytes(hashOnce(bytes));
 }
 
+/** Whether `digest` is the BLAKE3-256 of `bytes`. */
+export function isBlake3Of(bytes: Uint8Array, digest: Uint8Array): boolean {
+  const actual = hashOnce(bytes);
+  if (digest.byteLength !== actual.byteLength) return false;
+  for (let i = 0; i < actual.byteLength; i++) if (actual[i] !== digest[i]) return false;
+  return true;
+}
+
 class StreamingHash implements Blake3Hash {
   readonly #state: BackendHash;
 

@@ -1,9 +1,11 @@
 import type {
+  BlobPlace,
   BlobReader,
   BlobService,
   ByteRange,
   CallOptions,
   ChunkMeta,
+  FillManyOptions,
   OpenBlob,
   OpenManyOptions,
 } from "../blobservice/blob-service.js";
@@ -11,22 +13,18 @@ import { resolveRange } from "../blobservice/byte-range.js";
 import type { BlobChunks, ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
-import type { B3Digest } from "../digest.js";
+import { type B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { BlobUpload } from "./blob-upload.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { ChunkedReader } from "./chunked-reader.js";
 import { ChunkedUpload } from "./chunked-upload.js";
 import type { RecordLocation } from "./index-rows.js";
 import { RecordKind } from "./pack-format.js";
-import { joinDigests } from "./short-chunks.js";
 import type { StoreCore } from "./store-core.js";
 import { Turns } from "./turns.js";
 
 /** Blobs up to this size are one chunk whatever they hold, so they need no cutting. */
 const SINGLE_CHUNK_BYTES: number = chunkSizes().min;
-
-/** What a blob has among many that are opened together, about: most files are small. */
-const TYPICAL_BLOB_BYTES = 4096;
 
 /** Blobs as records in packs: small ones whole, larger ones as content-defined chunks. */
 export class LocalBlobService implements BlobService, ChunkedBlobUpload {
@@ -65,28 +63,56 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     options: OpenManyOptions,
   ): Promise<(OpenBlob | undefined)[]> {
     options.signal?.throwIfAborted();
-    const { lengths, content } = await this.#core.readChunks(joinDigests(digests), {
-      maxLength: options.inlineBytes,
-      expectedBytes: digests.length * TYPICAL_BLOB_BYTES,
-    });
+    const index = this.#core.index();
+    const locations = digests.map((digest) => index?.find(RecordKind.CHUNK, digest.toBytes()));
+    const places: BlobPlace[] = [];
     let end = 0;
-    const opened = digests.map((digest, i) => {
-      const length = lengths[i] as number;
-      if (length < 0) return this.#openInline(digest, options.inlineBytes);
-      end += length;
-      return content.subarray(end - length, end);
-    });
-    return opened.some((blob) => blob instanceof Promise)
-      ? Promise.all(opened)
-      : (opened as (OpenBlob | undefined)[]);
+    for (const [i, location] of locations.entries()) {
+      if (location === undefined || location.raw > options.inlineBytes) continue;
+      places.push({ digest: digests[i] as B3Digest, offset: end, length: location.raw });
+      end += location.raw;
+    }
+    const memory = new SharedArrayBuffer(end);
+    const missed = new Set(await this.#fill(places, memory));
+    let next = 0;
+    return Promise.all(
+      locations.map((location, i) => {
+        const digest = digests[i] as B3Digest;
+        if (location === undefined) return this.#openChunked(digest);
+        if (location.raw > options.inlineBytes)
+          return new SingleReader(this.#core, digest, location);
+        const { offset, length } = places[next] as BlobPlace;
+        return missed.has(next++)
+          ? this.#core.readAt(RecordKind.CHUNK, digest.toBytes(), location)
+          : new Uint8Array(memory, offset, length);
+      }),
+    );
   }
 
-  #openInline(digest: B3Digest, inlineBytes: number): OpenBlob | Promise<OpenBlob | undefined> {
-    const key = digest.toBytes();
-    const location = this.#core.index()?.find(RecordKind.CHUNK, key);
-    if (location === undefined) return this.#openChunked(digest);
-    if (location.raw > inlineBytes) return new SingleReader(this.#core, digest, location);
-    return this.#core.readAt(RecordKind.CHUNK, key, location);
+  async fillMany(
+    places: readonly BlobPlace[],
+    memory: SharedArrayBuffer,
+    options: FillManyOptions = {},
+  ): Promise<readonly number[]> {
+    options.signal?.throwIfAborted();
+    return this.#fill(places, memory, options.expectedBytes);
+  }
+
+  #fill(
+    blobs: readonly BlobPlace[],
+    memory: SharedArrayBuffer,
+    expectedBytes = 0,
+  ): readonly number[] | Promise<readonly number[]> {
+    const keys = new Uint8Array(blobs.length * DIGEST_LENGTH);
+    const places = new Float64Array(blobs.length * 2);
+    let i = 0;
+    for (const { digest, offset, length } of blobs) {
+      digest.writeTo(keys, i * DIGEST_LENGTH);
+      places[2 * i] = offset;
+      places[2 * i + 1] = length;
+      i++;
+    }
+    return this.#core.fill({ keys, places, memory }, expectedBytes);
   }
 
   async #openChunked(digest: B3Digest): Promise<BlobReader | undefined> {

@@ -1,4 +1,3 @@
-import type { ShortChunks } from "./short-chunks.js";
 import type { WireError } from "./worker-error.js";
 
 /** What a decoder's thread is started with. */
@@ -7,7 +6,7 @@ export interface DecoderThreadData {
   readonly packs: string;
 }
 
-/** What answers `WantedChunks`, in the order in which they came; the memory is handed over. */
+/** What answers `WantedContent`, in the order in which they came: the numbers of those not filled. */
 export type DecodeReply =
-  | ({ readonly type: "decoded" } & ShortChunks)
+  | { readonly type: "filled"; readonly missed: readonly number[] }
   | { readonly type: "failed"; readonly error: WireError };

@@ -1,13 +1,13 @@
 import { Worker } from "node:worker_threads";
 import { CastoreError } from "../errors.js";
 import { workerUrl } from "../threads/worker-url.js";
+import type { WantedContent } from "./chunk-filler.js";
 import type { DecodeReply, DecoderThreadData } from "./decoder-messages.js";
-import type { ShortChunks, WantedChunks } from "./short-chunks.js";
 import { fromWireError } from "./worker-error.js";
 
 interface Task {
-  readonly wanted: WantedChunks;
-  resolve(chunks: ShortChunks): void;
+  readonly wanted: WantedContent;
+  resolve(missed: readonly number[]): void;
   reject(error: unknown): void;
 }
 
@@ -21,7 +21,7 @@ interface Decoder {
 const TASKS_PER_THREAD = 2;
 
 /** Does what a thread does, in this one. */
-type ReadHere = (wanted: WantedChunks) => ShortChunks;
+type ReadHere = (wanted: WantedContent) => readonly number[];
 
 export interface DecoderPoolOptions {
   /** Most threads. */
@@ -50,8 +50,8 @@ export class DecoderPool {
     this.#options = options;
   }
 
-  /** See `readShortChunks()`. */
-  read(wanted: WantedChunks): Promise<ShortChunks> {
+  /** See `ChunkFiller.fill()`. */
+  fill(wanted: WantedContent): Promise<readonly number[]> {
     if (this.#closed) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ wanted, resolve, reject });
@@ -115,7 +115,7 @@ export class DecoderPool {
     // An idle thread does not keep the process alive.
     if (decoder.tasks.length === 0) decoder.worker.unref();
     if (reply.type === "failed") task?.reject(fromWireError(reply.error));
-    else task?.resolve(reply);
+    else task?.resolve(reply.missed);
     this.#dispatch();
   }
 

@@ -1,11 +1,12 @@
 // A thread that reads many short blobs for somebody: finds them in the index, reads, decompresses and
-// verifies them.
+// verifies them, in the memory where they are wanted.
 import { parentPort, workerData } from "node:worker_threads";
+import { ChunkFiller, type WantedContent } from "./chunk-filler.js";
 import { loadZstd } from "./compression.js";
 import type { DecodeReply, DecoderThreadData } from "./decoder-messages.js";
 import { IndexReader } from "./index-database.js";
+import { PackReader } from "./pack-reader.js";
 import { RecordReader } from "./record-reader.js";
-import { readShortChunks, type WantedChunks } from "./short-chunks.js";
 import { toWireError } from "./worker-error.js";
 
 const { indexFile, packs } = workerData as DecoderThreadData;
@@ -13,13 +14,17 @@ const port = parentPort;
 if (port === null) throw new TypeError("decoder-thread must run as a worker");
 
 const index = new IndexReader(indexFile);
-const records = new RecordReader(packs, await loadZstd(), (pack) => index.identityOf(pack));
+const zstd = await loadZstd();
+const filler = new ChunkFiller({
+  index,
+  zstd,
+  packs: new PackReader(packs),
+  records: new RecordReader(packs, zstd, (pack) => index.identityOf(pack)),
+});
 
-port.on("message", (wanted: WantedChunks) => {
+port.on("message", (wanted: WantedContent) => {
   try {
-    const chunks = readShortChunks({ index, records }, wanted);
-    const reply: DecodeReply = { type: "decoded", ...chunks };
-    port.postMessage(reply, [chunks.content.buffer, chunks.lengths.buffer]);
+    port.postMessage({ type: "filled", missed: filler.fill(wanted) } satisfies DecodeReply);
   } catch (error) {
     port.postMessage({ type: "failed", error: toWireError(error) } satisfies DecodeReply);
   }

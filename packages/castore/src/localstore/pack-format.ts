@@ -222,6 +222,43 @@ export function parseRecordHeader(bytes: Uint8Array, offset: number): RecordHead
   };
 }
 
+/**
+ * Whether a record begins with the header of a chunk of that digest and length. Its check is not looked
+ * at: bytes that have the digest need none. Allocates nothing, for chunks by the ten thousand.
+ *
+ * @param record - at least its header
+ */
+export function isChunkRecordOf(
+  record: Uint8Array,
+  digest: Uint8Array,
+  rawLength: number,
+): boolean {
+  const isChunk =
+    uint32(record, 0) === RECORD_MAGIC &&
+    record[4] === RecordKind.CHUNK &&
+    uint32(record, 12) === rawLength &&
+    storedLengthOf(record) <= MAX_CHUNK_PAYLOAD;
+  if (!isChunk) return false;
+  for (let i = 0; i < RECORD_KEY_LENGTH; i++) if (record[16 + i] !== digest[i]) return false;
+  return true;
+}
+
+/** Length of the payload of the record that begins with such a header. */
+export function storedLengthOf(record: Uint8Array): number {
+  return uint32(record, 8);
+}
+
+/** How that payload is stored. */
+export function recordCodecOf(record: Uint8Array): number {
+  return record[5] as number;
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  const high = (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8);
+  return (low | (high << 16)) >>> 0;
+}
+
 /** The payload check that a record of `kind` carries. */
 export function payloadCheck(kind: RecordKind, payload: Uint8Array): Uint8Array {
   return isContentAddressed(kind) ? NO_CHECK : check(payload);

@@ -51,19 +51,9 @@ export class PackReader {
   /** By pack and number of the block; the one that was used last is at the end. */
   readonly #blocks = new Map<number, Uint8Array>();
   readonly #noted = new Set<number>();
-  #scratch = new Uint8Array(0);
 
   constructor(packsDirectory: string) {
     this.#directory = packsDirectory;
-  }
-
-  /** Like {@link read}, but blocks however long the range is; the memory of long ones is used again. */
-  readBlocking(pack: number, offset: number, length: number): PackRange {
-    if (length <= MAX_BLOCK_RANGE) return this.#readShort(pack, offset, length);
-    // Fresh memory costs as much as reading into it.
-    if (this.#scratch.byteLength < length) this.#scratch = new Uint8Array(length + BLOCK_BYTES);
-    const bytes = this.#readInto(this.#scratch.subarray(0, length), pack, offset);
-    return { bytes, isFromMemory: false };
   }
 
   /** @throws the error of the system */
@@ -112,11 +102,35 @@ export class PackReader {
 
   /** Reads from the file itself, into memory of its own, and blocks. */
   readNow(pack: number, offset: number, length: number): Uint8Array {
-    return this.#readInto(new Uint8Array(length), pack, offset);
+    return this.readInto(new Uint8Array(length), pack, offset);
   }
 
-  /** Fills `bytes` from `offset` on, as far as there is something. @returns that part of it */
-  #readInto(bytes: Uint8Array, pack: number, offset: number): Uint8Array {
+  /**
+   * Fills several arrays, one after the other, from `offset` on, and blocks.
+   *
+   * @returns whether the pack has so many bytes there
+   * @throws the error of the system
+   */
+  readFully(parts: readonly Uint8Array[], pack: number, offset: number): boolean {
+    const { fd } = this.#packOf(pack);
+    const length = parts.reduce((sum, part) => sum + part.byteLength, 0);
+    if (fs.readvSync(fd, parts, offset) === length) return true;
+    // It may have been interrupted.
+    let at = offset;
+    for (const part of parts) {
+      if (this.readInto(part, pack, at).byteLength < part.byteLength) return false;
+      at += part.byteLength;
+    }
+    return true;
+  }
+
+  /**
+   * Fills `bytes` from `offset` on, as far as there is something, and blocks.
+   *
+   * @returns that part of it
+   * @throws the error of the system
+   */
+  readInto(bytes: Uint8Array, pack: number, offset: number): Uint8Array {
     const { fd } = this.#packOf(pack);
     const length = bytes.byteLength;
     let filled = 0;
@@ -150,7 +164,7 @@ export class PackReader {
 
   #readBlock(pack: number, number: number): Uint8Array {
     const memory = this.#takeOldest() ?? new Uint8Array(BLOCK_BYTES);
-    return this.#readInto(memory, pack, number * BLOCK_BYTES);
+    return this.readInto(memory, pack, number * BLOCK_BYTES);
   }
 
   /** The memory of the block that was not used for longest, when there are enough of them. */

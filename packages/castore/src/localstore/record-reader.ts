@@ -5,17 +5,16 @@ import type { RecordLocation } from "./index-rows.js";
 import { fileError, isNodeError } from "./layout.js";
 import { packFileName } from "./pack-files.js";
 import {
-  parseRecordHeader,
   RECORD_HEADER_LENGTH,
   type RecordHeader,
   type RecordKind,
   readRecordHeader,
 } from "./pack-format.js";
 import { PackReader } from "./pack-reader.js";
-import { describeRecord, openPayload, openPayloadInto } from "./record.js";
+import { describeRecord, openPayload } from "./record.js";
 
 /** Which record is meant, and where the index says that it is. */
-export interface WantedRecord {
+interface WantedRecord {
   readonly kind: RecordKind;
   readonly key: Uint8Array;
   readonly location: RecordLocation;
@@ -23,7 +22,8 @@ export interface WantedRecord {
 
 /** Reads records out of the packs and verifies each before it is given out. */
 export class RecordReader {
-  readonly #packs: PackReader;
+  /** Where the records are read from. */
+  readonly packs: PackReader;
   readonly #zstd: ZstdCodec;
   readonly #identityOf: (pack: number) => Uint8Array | undefined;
   readonly #identities = new Map<number, Uint8Array>();
@@ -34,7 +34,7 @@ export class RecordReader {
     zstd: ZstdCodec,
     identityOf: (pack: number) => Uint8Array | undefined,
   ) {
-    this.#packs = new PackReader(packsDirectory);
+    this.packs = new PackReader(packsDirectory);
     this.#zstd = zstd;
     this.#identityOf = identityOf;
   }
@@ -53,7 +53,7 @@ export class RecordReader {
     const wanted = { kind, key, location };
     const { pack, offset, stored } = location;
     try {
-      const range = this.#packs.read(pack, offset, RECORD_HEADER_LENGTH + stored);
+      const range = this.packs.read(pack, offset, RECORD_HEADER_LENGTH + stored);
       if (range instanceof Promise) {
         return range.then(
           ({ bytes }) => this.#verified(wanted, bytes),
@@ -69,55 +69,8 @@ export class RecordReader {
     }
   }
 
-  /**
-   * Where the record behind that at `location` is, if it is the one wanted: an import writes records
-   * in the order in which most readers want them, and looking is cheaper than asking the index. What
-   * is found has to be verified by its digest like everything, and the index asked if that fails.
-   */
-  next(location: RecordLocation, kind: RecordKind, key: Uint8Array): RecordLocation | undefined {
-    const { pack } = location;
-    const offset = location.offset + RECORD_HEADER_LENGTH + location.stored;
-    let bytes: Uint8Array;
-    try {
-      ({ bytes } = this.#packs.readBlocking(pack, offset, RECORD_HEADER_LENGTH));
-    } catch {
-      // Whatever it is, asking the index and reading what it says will tell.
-      return undefined;
-    }
-    const header = parseRecordHeader(bytes, 0);
-    if (header === undefined || header.kind !== kind || !equalBytes(header.key, key)) {
-      return undefined;
-    }
-    const { storedLength: stored, rawLength: raw, codec } = header;
-    return { pack, offset, stored, raw, codec };
-  }
-
-  /**
-   * Reads the raw payload of a record, whose key is its digest, into `target`, which it fills, and
-   * checks it: against the digest, which says more than the check of the header. Blocks until it is
-   * read, however long it is.
-   *
-   * @throws {@link CastoreError} "CORRUPT" like {@link read}; `target` holds nothing of use then
-   */
-  readInto(wanted: WantedRecord, target: Uint8Array): void {
-    const { pack, offset, stored } = wanted.location;
-    try {
-      const range = this.#packs.readBlocking(pack, offset, RECORD_HEADER_LENGTH + stored);
-      try {
-        this.#verifiedInto(wanted, range.bytes, target);
-      } catch (error) {
-        if (!range.isFromMemory || !CastoreError.is(error, "CORRUPT")) throw error;
-        // As in #fromMemory.
-        const fresh = this.#packs.readNow(pack, offset, RECORD_HEADER_LENGTH + stored);
-        this.#verifiedInto(wanted, fresh, target);
-      }
-    } catch (error) {
-      throw systemError(wanted, error);
-    }
-  }
-
   close(): void {
-    this.#packs.close();
+    this.packs.close();
   }
 
   /** What is in memory may have been the end of a write that failed and was made again. */
@@ -127,7 +80,7 @@ export class RecordReader {
     } catch (error) {
       if (!CastoreError.is(error, "CORRUPT")) throw error;
       const { pack, offset, stored } = wanted.location;
-      const fresh = this.#packs.readNow(pack, offset, RECORD_HEADER_LENGTH + stored);
+      const fresh = this.packs.readNow(pack, offset, RECORD_HEADER_LENGTH + stored);
       return this.#verified(wanted, fresh);
     }
   }
@@ -140,20 +93,6 @@ export class RecordReader {
       const isShared =
         payload.buffer === bytes.buffer && bytes.byteLength < bytes.buffer.byteLength;
       return isShared ? copyBytes(payload) : payload;
-    } catch (error) {
-      if (!CastoreError.is(error, "CORRUPT")) throw error;
-      throw corrupt(wanted, error.message, error);
-    }
-  }
-
-  #verifiedInto(wanted: WantedRecord, bytes: Uint8Array, target: Uint8Array): void {
-    const header = parseRecordHeader(bytes, 0);
-    const length = RECORD_HEADER_LENGTH + wanted.location.stored;
-    if (header === undefined || bytes.byteLength < length || !isAsIndexed(header, wanted)) {
-      throw corrupt(wanted, "there is no such record at its place");
-    }
-    try {
-      openPayloadInto(header, bytes.subarray(RECORD_HEADER_LENGTH), target, this.#zstd);
     } catch (error) {
       if (!CastoreError.is(error, "CORRUPT")) throw error;
       throw corrupt(wanted, error.message, error);

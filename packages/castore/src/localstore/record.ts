@@ -1,7 +1,7 @@
 import { concatBytes } from "../bytes.js";
 import { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
-import { blake3 } from "../hasher/blake3.js";
+import { isBlake3Of } from "../hasher/blake3.js";
 import { compressIfSmaller, type ZstdCodec } from "./compression.js";
 import {
   isContentAddressed,
@@ -89,25 +89,8 @@ export function openPayload(header: RecordHeader, stored: Uint8Array, zstd: Zstd
   return raw;
 }
 
-/**
- * {@link openPayload} of a record whose key is the digest of its payload, into `target`, which the
- * payload fills.
- *
- * @throws {@link CastoreError} "CORRUPT"; `target` holds nothing of use then
- */
-export function openPayloadInto(
-  header: RecordHeader,
-  stored: Uint8Array,
-  target: Uint8Array,
-  zstd: ZstdCodec,
-): void {
-  if (header.codec === RecordCodec.ZSTD) zstd.decompressInto(stored, target);
-  else target.set(stored);
-  checkDigest(header, target);
-}
-
 function checkDigest(header: RecordHeader, raw: Uint8Array): void {
-  if (isContentAddressed(header.kind) && !blake3(raw).equalsBytes(header.key)) {
+  if (isContentAddressed(header.kind) && !isBlake3Of(raw, header.key)) {
     throw new CastoreError("CORRUPT", "its bytes do not match its digest");
   }
 }

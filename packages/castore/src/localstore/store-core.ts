@@ -5,6 +5,7 @@ import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
 import { B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { BlockPool } from "./block-pool.js";
+import { ChunkFiller, type WantedContent } from "./chunk-filler.js";
 import { loadZstd, type ZstdCodec } from "./compression.js";
 import { DecoderPool } from "./decoder-pool.js";
 import { EncoderPool } from "./encoder-pool.js";
@@ -17,7 +18,6 @@ import type { RecordKind } from "./pack-format.js";
 import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
 import { encodeRecord, paddedKey } from "./record.js";
 import { RecordReader } from "./record-reader.js";
-import { readShortChunks, type ShortChunks, type WantedChunks } from "./short-chunks.js";
 import type { RecoveryReport } from "./write-session.js";
 import { Writer } from "./writer.js";
 import type { LockHolder } from "./writer-lock.js";
@@ -75,6 +75,7 @@ export class StoreCore {
   /** Blobs that are being cut into chunks: they share the memory for that. */
   uploadsInChunks = 0;
   #decoders: DecoderPool | undefined;
+  #filler: ChunkFiller | undefined;
   /** Bytes that were asked for in many chunks at a time, about. */
   #bytesRead = 0;
   readonly #options: CoreOptions;
@@ -136,41 +137,48 @@ export class StoreCore {
   }
 
   /**
-   * Reads those among many chunks that are there and no longer than wanted, see
-   * {@link readShortChunks}. Once many bytes have been asked for in this way, threads do it; until
-   * then chunks that take long to read are left out, too.
+   * Reads many blobs to where they are wanted, see {@link ChunkFiller.fill}. Once many bytes have been
+   * asked for in this way, or are known to be wanted, threads do it; until then blobs that take long to
+   * read are left out, too.
    *
-   * @param keys - digests, one behind the other
+   * @param expectedBytes - what will be asked for in all, as far as that is known
    */
-  readChunks(
-    keys: Uint8Array<ArrayBuffer>,
-    { maxLength, expectedBytes }: { readonly maxLength: number; readonly expectedBytes: number },
-  ): ShortChunks | Promise<ShortChunks> {
+  fill(
+    wanted: Omit<WantedContent, "maxStored">,
+    expectedBytes: number,
+  ): readonly number[] | Promise<readonly number[]> {
     this.#closing.signal.throwIfAborted();
-    const index = this.index();
-    if (index === undefined) {
-      const lengths = new Int32Array(keys.byteLength / DIGEST_LENGTH).fill(-1);
-      return { lengths, content: new Uint8Array(0) };
+    const { places } = wanted;
+    if (this.index() === undefined) return Array.from({ length: places.length / 2 }, (_, i) => i);
+    let bytes = 0;
+    for (let i = 1; i < places.length; i += 2) bytes += places[i] as number;
+    this.#bytesRead += bytes;
+    const isMuch = Math.max(this.#bytesRead, expectedBytes) >= UNTHREADED_BYTES;
+    if (isMuch && bytes >= MIN_THREADED_BYTES) {
+      this.#decoders ??= this.#startDecoders();
+      return this.#decoders.fill({ ...wanted, maxStored: Number.POSITIVE_INFINITY });
     }
-    this.#bytesRead += expectedBytes;
-    if (expectedBytes < MIN_THREADED_BYTES || this.#bytesRead < UNTHREADED_BYTES) {
-      return this.#readChunksHere({ keys, maxLength, maxStored: MAX_UNTHREADED_RECORD });
-    }
-    this.#decoders ??= new DecoderPool(
-      { indexFile: this.layout.index, packs: this.layout.packs },
-      {
-        maxThreads: Math.max(1, Math.min(availableParallelism(), MAX_DECODER_THREADS)),
-        readHere: (chunks) => this.#readChunksHere(chunks),
-      },
-    );
-    return this.#decoders.read({ keys, maxLength, maxStored: Number.POSITIVE_INFINITY });
+    return this.#fillHere({ ...wanted, maxStored: MAX_UNTHREADED_RECORD });
   }
 
-  #readChunksHere(wanted: WantedChunks): ShortChunks {
+  #fillHere(wanted: WantedContent): readonly number[] {
     this.#closing.signal.throwIfAborted();
     const index = this.index();
     if (index === undefined) throw new CastoreError("STORAGE", "Cannot read: the index is gone");
-    return readShortChunks({ index, records: this.records }, wanted);
+    const { records, zstd } = this;
+    this.#filler ??= new ChunkFiller({ index, records, zstd, packs: records.packs });
+    return this.#filler.fill(wanted);
+  }
+
+  #startDecoders(): DecoderPool {
+    return new DecoderPool(
+      { indexFile: this.layout.index, packs: this.layout.packs },
+      {
+        // Whoever takes the bytes, and the thread that hands them out, need a processor, too.
+        maxThreads: Math.max(1, Math.min(availableParallelism() - 1, MAX_DECODER_THREADS)),
+        readHere: (wanted) => this.#fillHere(wanted),
+      },
+    );
   }
 
   has(kind: RecordKind, key: Uint8Array): boolean {

@@ -75,6 +75,49 @@ export function blobReadTests(test: BlobServiceUnderTest): void {
     });
   });
 
+  describe("fillMany()", () => {
+    it.each([1, 30])(
+      "writes content to its places and names the others, %s times",
+      async (times) => {
+        const service = test.service();
+        const sizes = [0, 1, 1000, 1001, 40_000, 130_000, 300_000, 900_000];
+        const blobs = Array.from({ length: times }, (_, i) =>
+          sizes.map((size) => seededBytes(20 + i, size)),
+        ).flat();
+        const digests = await service.putMany(blobs);
+        // Backwards and with gaps, which must stay as they are.
+        let end = 0;
+        const places = digests.toReversed().map((digest, i) => {
+          const { byteLength: length } = blobs.at(-1 - i) as Uint8Array;
+          const offset = end + (i % 3);
+          end = offset + length;
+          return { digest, offset, length };
+        });
+        const [first] = digests;
+        const wrong = [
+          { digest: nowhere, offset: end, length: 77 },
+          { digest: digests[2] as B3Digest, offset: end + 77, length: 999 },
+          { digest: digests[7] as B3Digest, offset: end + 77 + 999, length: 899_999 },
+          { digest: first as B3Digest, offset: end, length: 1 },
+        ];
+        const memory = new SharedArrayBuffer(end + 1_000_000);
+        const missed = await service.fillMany?.([...places, ...wrong], memory, {
+          expectedBytes: end * times,
+        });
+        if (missed === undefined) return;
+        for (const i of wrong.keys()) expect(missed).toContain(places.length + i);
+        const bytes = new Uint8Array(memory);
+        for (const [i, { offset, length }] of places.entries()) {
+          if (i % 3 === 2) expect([bytes[offset - 1], bytes[offset - 2]]).toEqual([0, 0]);
+          if (missed.includes(i)) continue;
+          expectSameBytes(bytes.subarray(offset, offset + length), blobs.at(-1 - i) as Uint8Array);
+        }
+        // What is short is what it is for.
+        expect(missed.filter((i) => places[i]?.length === 1000)).toEqual([]);
+      },
+    );
+  });
+
   describe("openRead()", () => {
     it.each([0, 1, 1000, 262_144, MULTI_CHUNK_BYTES])("knows a size of %s", async (size) => {
       expect((await open(seededBytes(6, size))).size).toBe(size);

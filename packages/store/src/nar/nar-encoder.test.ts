@@ -88,6 +88,38 @@ describe("NarEncoder", () => {
     );
   });
 
+  it.each([1, 300, 4000])("leaves places for content in memory it is given: %s bytes", (length) => {
+    fc.assert(
+      fc.property(trees, fc.boolean(), (tree, copies) => {
+        const parts: Uint8Array[] = [];
+        const pending: (() => void)[] = [];
+        const encoder = new NarEncoder((bytes) => parts.push(bytes), {
+          memory: (minBytes) => new Uint8Array(Math.max(minBytes, length)).fill(0xee),
+          copies,
+        });
+        const observer: TreeObserver = {
+          beginDirectory: () => encoder.beginDirectory(),
+          entry: (name) => encoder.entry(name),
+          endDirectory: () => encoder.endDirectory(),
+          beginFile: (size, executable) => encoder.beginFile(size, executable),
+          symlink: (target) => encoder.symlink(target),
+          endFile: () => encoder.endFile(),
+          fileBytes: (bytes) => {
+            if (bytes.byteLength % 2 === 0) encoder.fileBytes(bytes);
+            else {
+              const place = encoder.contentPlace(bytes.byteLength);
+              pending.push(() => place.set(bytes));
+            }
+          },
+        };
+        show(observer, tree, 999);
+        for (const write of pending) write();
+        expect(Buffer.compare(concatBytes(parts), referenceNar(tree))).toBe(0);
+      }),
+      { seed: 42, numRuns: 100 },
+    );
+  });
+
   it("gathers small files in pieces of the size of the staging buffer", () => {
     const entries = Array.from(
       { length: 2000 },

@@ -23,6 +23,13 @@ export interface NarEncoderOptions {
    * very array that was given to `fileBytes`, in any case.
    */
   readonly lasting?: boolean;
+  /**
+   * Gives the memory for what comes next, of at least so many bytes: in the beginning, and whenever
+   * what there was is full. What the sink gets lies there and stays as it is.
+   */
+  readonly memory?: (minBytes: number) => Uint8Array;
+  /** Whether content never reaches the sink as the array that was given to `fileBytes`. */
+  readonly copies?: boolean;
   /** Goes on in the middle of a NAR; at its beginning by default. */
   readonly resumeAt?: NarEncoderPosition;
 }
@@ -53,9 +60,10 @@ type State = "node" | "entry" | "content" | "nothing";
  */
 export class NarEncoder implements TreeObserver {
   readonly #sink: NarSink;
-  readonly #lasting: boolean;
-  #staging = new Uint8Array(NAR_STAGING_BYTES);
-  #view = new DataView(this.#staging.buffer);
+  readonly #memory: ((minBytes: number) => Uint8Array) | undefined;
+  readonly #passThroughBytes: number;
+  #staging: Uint8Array;
+  #view: DataView;
   /** What lies between start and end of the staging buffer has not reached the sink yet. */
   #start = 0;
   #end = 0;
@@ -70,7 +78,11 @@ export class NarEncoder implements TreeObserver {
 
   constructor(sink: NarSink, options: NarEncoderOptions = {}) {
     this.#sink = sink;
-    this.#lasting = options.lasting ?? false;
+    this.#memory = options.memory ?? (options.lasting === true ? newStaging : undefined);
+    this.#passThroughBytes =
+      options.copies === true ? Number.POSITIVE_INFINITY : NAR_PASS_THROUGH_BYTES;
+    this.#staging = this.#memory?.(0) ?? newStaging();
+    this.#view = viewOf(this.#staging);
     if (options.resumeAt === undefined) this.#put(NAR_MAGIC);
     else this.#resume(options.resumeAt);
   }
@@ -127,17 +139,45 @@ export class NarEncoder implements TreeObserver {
   }
 
   fileBytes(bytes: Uint8Array): void {
-    this.#expect("content", "content");
-    if (bytes.byteLength > this.#contentLeft) {
-      throw new RangeError(`Cannot write a NAR: a file has more than ${this.#contentLength} bytes`);
-    }
-    this.#contentLeft -= bytes.byteLength;
-    if (bytes.byteLength < NAR_PASS_THROUGH_BYTES) {
-      this.#put(bytes);
+    this.#takeContent(bytes.byteLength);
+    if (bytes.byteLength < this.#passThroughBytes) {
+      this.#putContent(bytes);
     } else {
       this.#flush();
       this.#sink(bytes);
     }
+  }
+
+  /**
+   * The place of the next `length` bytes of content, for the caller to fill before what the sink got is
+   * used: all in one piece.
+   */
+  contentPlace(length: number): Uint8Array {
+    this.#takeContent(length);
+    this.#reserve(length);
+    const start = this.#end;
+    this.#end += length;
+    return this.#staging.subarray(start, this.#end);
+  }
+
+  #takeContent(length: number): void {
+    this.#expect("content", "content");
+    if (length > this.#contentLeft) {
+      throw new RangeError(`Cannot write a NAR: a file has more than ${this.#contentLength} bytes`);
+    }
+    this.#contentLeft -= length;
+  }
+
+  /** Fills up the memory that there is before it asks for more. */
+  #putContent(bytes: Uint8Array): void {
+    let rest = bytes;
+    while (this.#memory !== undefined && rest.byteLength > this.#staging.byteLength - this.#end) {
+      const room = this.#staging.byteLength - this.#end;
+      this.#put(rest.subarray(0, room));
+      rest = rest.subarray(room);
+      this.#reserve(1);
+    }
+    this.#put(rest);
   }
 
   endFile(): void {
@@ -208,8 +248,8 @@ export class NarEncoder implements TreeObserver {
     const padding = narPadding(length);
     this.#reserve(padding);
     // The buffer has been used before: it is not all zeros.
-    this.#staging.fill(0, this.#end, this.#end + padding);
-    this.#end += padding;
+    for (const end = this.#end + padding; this.#end < end; this.#end++)
+      this.#staging[this.#end] = 0;
   }
 
   /** @param bytes - fewer than fit the staging buffer */
@@ -221,11 +261,11 @@ export class NarEncoder implements TreeObserver {
 
   /** Makes room for so many bytes at the end of what is staged. */
   #reserve(length: number): void {
-    if (this.#end + length <= NAR_STAGING_BYTES) return;
+    if (this.#end + length <= this.#staging.byteLength) return;
     this.#flush();
-    if (this.#lasting) {
-      this.#staging = new Uint8Array(NAR_STAGING_BYTES);
-      this.#view = new DataView(this.#staging.buffer);
+    if (this.#memory !== undefined) {
+      this.#staging = this.#memory(length);
+      this.#view = viewOf(this.#staging);
     }
     this.#start = 0;
     this.#end = 0;
@@ -234,9 +274,17 @@ export class NarEncoder implements TreeObserver {
   #flush(): void {
     if (this.#end > this.#start) this.#sink(this.#staging.subarray(this.#start, this.#end));
     // What lasts must not be written over: the next bytes come behind it.
-    if (!this.#lasting) this.#end = 0;
+    if (this.#memory === undefined) this.#end = 0;
     this.#start = this.#end;
   }
+}
+
+function newStaging(minBytes = 0): Uint8Array {
+  return new Uint8Array(Math.max(minBytes, NAR_STAGING_BYTES));
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Whether `name` comes after the first `length` bytes of `last`; allocates nothing. */

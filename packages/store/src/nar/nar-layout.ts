@@ -120,7 +120,11 @@ export class NarLayout {
     if (start === end) return;
     const walk = new LayoutWalk(this.root, (node) => this.#find(node), { start, end });
     const { resumeAt, skip } = walk.beginning;
-    const rendered = renderSteps(this.#blobs, () => walk, { ...options, resumeAt });
+    const rendered = renderSteps(this.#blobs, () => walk, {
+      ...options,
+      resumeAt,
+      expectedBytes: end - start,
+    });
     let at = start - skip;
     try {
       for await (const bytes of rendered) {

@@ -63,55 +63,6 @@ export function pathOf(place: Place | undefined): Path {
   return Path.of(...components.reverse());
 }
 
-/** How much of a walk is handed over at once. */
-export interface NarStepLimits {
-  /** Most files, the only steps that take time. */
-  readonly files: number;
-  /** What the sizes of the files that {@link NarStepLimits.isSmall} names may add up to; one may be larger. */
-  readonly bytes: number;
-  readonly isSmall: (node: FileNode) => boolean;
-}
-
-/** Some steps in their order, and what their small files add up to. */
-export interface NarStepBatch {
-  readonly steps: readonly NarStep[];
-  readonly bytes: number;
-}
-
-/** Most steps in a batch without files. */
-const MAX_BATCH_STEPS = 256;
-
-/**
- * The steps of a walk through a tree, in batches: fewer, larger pieces of work. What the walk throws
- * comes after the steps before it.
- */
-export async function* narStepBatches(
-  walk: NarStepSource,
-  limits: NarStepLimits,
-): AsyncGenerator<NarStepBatch, void, undefined> {
-  let failure: { readonly error: unknown } | undefined;
-  while (failure === undefined && !walk.atEnd) {
-    const steps: NarStep[] = [];
-    let files = 0;
-    let bytes = 0;
-    try {
-      while (files < limits.files && bytes < limits.bytes && steps.length < MAX_BATCH_STEPS) {
-        const step = walk.next() ?? (await walk.open());
-        steps.push(step);
-        if (step.type === "file") {
-          files++;
-          if (limits.isSmall(step.node)) bytes += Number(step.node.size);
-        }
-        if (walk.atEnd) break;
-      }
-    } catch (error) {
-      failure = { error };
-    }
-    if (steps.length > 0) yield { steps, bytes };
-  }
-  if (failure !== undefined) throw failure.error;
-}
-
 /**
  * Goes through the tree in the order of a NAR: depth first, names in byte order, with the end of each
  * directory. Uses a stack of its own, so that no depth is too deep; holds the Directories on the way

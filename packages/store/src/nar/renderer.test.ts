@@ -237,7 +237,7 @@ describe("renderNar()", () => {
     });
     blobs.lie = (reader) => pieces(reader.size, 100_000);
     for await (const bytes of renderNar(services, root)) {
-      if (bytes.byteLength === 100_000) break;
+      if (bytes.byteLength >= 10_000) break;
     }
     await new Promise((resolve) => setImmediate(resolve));
     expect(blobs.streaming).toBe(0);

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
-import type { BlobReader, OpenBlob } from "../blobservice/blob-service.js";
+import type { BlobPlace, BlobReader, OpenBlob } from "../blobservice/blob-service.js";
 import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
@@ -164,6 +164,88 @@ describe("LocalBlobService.openMany()", () => {
     const result = await outcome;
     if (result !== "read") expect(result).toMatchObject({ code: "STORAGE" });
     await expect(openAll(store, digests)).rejects.toMatchObject({ code: "STORAGE" });
+  });
+});
+
+describe("LocalBlobService.fillMany()", () => {
+  /** Places one behind the other, and memory for them. */
+  function places(digests: readonly B3Digest[], blobs: readonly Uint8Array[]) {
+    let end = 0;
+    const all = digests.map((digest, i) => {
+      const { byteLength: length } = blobs[i] as Uint8Array;
+      end += length;
+      return { digest, offset: end - length, length };
+    });
+    return { all, memory: new SharedArrayBuffer(end) };
+  }
+
+  function fill(
+    { blobs }: LocalStore,
+    wanted: readonly BlobPlace[],
+    memory: SharedArrayBuffer,
+    expectedBytes: number,
+  ): Promise<readonly number[]> {
+    if (blobs.fillMany === undefined) throw new Error("There is no fillMany()");
+    return blobs.fillMany(wanted, memory, { expectedBytes });
+  }
+
+  it.each([
+    ["without threads", 0],
+    ["with threads", 100 * MIB],
+  ])("fills all that is short, %s, in any order, with repetitions", async (_, expectedBytes) => {
+    const blobs = makeBlobs(400).filter((blob) => blob.byteLength <= 6000);
+    const digests = await (await open()).blobs.putMany(blobs);
+    const random = new SeededRandom(9);
+    const order = Array.from({ length: 600 }, (_, i) =>
+      i % 3 === 0 ? random.below(blobs.length) : i % blobs.length,
+    );
+    const wanted = order.map((i) => blobs[i] as Uint8Array);
+    const { all, memory } = places(
+      order.map((i) => digests[i] as B3Digest),
+      wanted,
+    );
+    const store = await open();
+    expect(await fill(store, all, memory, expectedBytes)).toEqual([]);
+    for (const [i, { offset, length }] of all.entries()) {
+      expectSameBytes(new Uint8Array(memory, offset, length), wanted[i] as Uint8Array);
+    }
+  });
+
+  it.each([
+    ["without threads", 0],
+    ["with threads", 100 * MIB],
+  ])("does not fill what is damaged, %s", async (_, expectedBytes) => {
+    const blobs = Array.from({ length: 100 }, (_, i) => seededBytes(i, 3000));
+    const first = await open();
+    const digests = await first.blobs.putMany(blobs);
+    await first.close();
+    const [pack = ""] = packFilesOf(scratch("store"));
+    for (const back of [2000, 100_000, 200_000]) {
+      flipBit(pack, 8 * (fs.statSync(pack).size - back));
+    }
+    const { all, memory } = places(digests, blobs);
+    const store = await open();
+    const missed = await fill(store, all, memory, expectedBytes);
+    expect(missed).toHaveLength(3);
+    for (const [i, { digest, offset, length }] of all.entries()) {
+      if (missed.includes(i)) {
+        const reader = await store.blobs.openRead(digest);
+        await expect(collect(reader?.stream() ?? [])).rejects.toMatchObject({ code: "CORRUPT" });
+      } else {
+        expectSameBytes(new Uint8Array(memory, offset, length), blobs[i] as Uint8Array);
+      }
+    }
+  });
+
+  it("puts blobs of several chunks together, and holds them against their digest", async () => {
+    const blobs = [200_000, 500_000, 1_000_000].map((length, i) => seededBytes(i, length));
+    const store = await open();
+    const digests = await store.blobs.putMany(blobs);
+    const { all, memory } = places(digests, blobs);
+    expect(await fill(store, all, memory, 100 * MIB)).toEqual([]);
+    for (const [i, { offset, length }] of all.entries()) {
+      expectSameBytes(new Uint8Array(memory, offset, length), blobs[i] as Uint8Array);
+    }
   });
 });
 
