@@ -99,7 +99,7 @@ export async function* narBlocks(
       weigh: ({ bytes }) => bytes.byteLength,
     });
     for await (const { bytes, hashed } of filled) {
-      for (const part of hashed) checkPart(part);
+      for (const part of hashed) composer.check(part);
       yield {
         bytes,
         isLasting: !isTogether,
@@ -128,15 +128,6 @@ async function fill(
   }
   await fillAlone(blobs, missed, buffer, options);
   return block;
-}
-
-function checkPart({ hash, bytes, ends }: HashedPart): void {
-  hash.update(bytes);
-  if (ends === undefined || hash.digest().equals(ends.digest)) return;
-  throw new CastoreError(
-    "CORRUPT",
-    `Cannot read blob ${ends.digest}: its chunks do not make it up`,
-  );
 }
 
 /** What of a tree is known about its size: each entry counts, or the bytes of a file. */
@@ -207,6 +198,20 @@ class BlockComposer {
     yield* this.#take();
     // What the walk throws comes after the steps before it.
     if (failure !== undefined) throw failure.error;
+  }
+
+  /**
+   * Takes the next part of a large file, which has been read.
+   *
+   * @throws `CastoreError` "CORRUPT" at the end of one that its chunks do not make up
+   */
+  check({ hash, bytes, ends }: HashedPart): void {
+    hash.update(bytes);
+    if (ends === undefined) return;
+    this.#hashes.delete(hash);
+    if (hash.digest().equals(ends.digest)) return;
+    const message = `Cannot read blob ${ends.digest}: its chunks do not make it up`;
+    throw new CastoreError("CORRUPT", message);
   }
 
   dispose(): void {

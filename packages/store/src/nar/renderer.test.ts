@@ -1,8 +1,13 @@
 import {
   B3Digest,
+  type BlobPlace,
   type BlobReader,
+  type ChunkMeta,
+  concatBytes,
+  copyBytes,
   Directory,
   directoryNode,
+  type FileNode,
   fileNode,
   MemoryBlobService,
   MemoryDirectoryService,
@@ -19,7 +24,7 @@ import { NAR_FIXTURES, SYMLINK_NODE, storeDirectory, storeFile } from "../testin
 import { referenceNar } from "../testing/nar-reference.js";
 import { storeTree, trees } from "../testing/tree-arbitrary.js";
 import { NarRenderError } from "./nar-render-error.js";
-import { type CastoreServices, calculateNar, renderNar } from "./renderer.js";
+import { type CastoreServices, calculateNar, renderNar, writeNar } from "./renderer.js";
 
 const MIB = 1024 * 1024;
 
@@ -257,6 +262,132 @@ describe("renderNar()", () => {
     await later.next();
     controller.abort(reason);
     await expect(failureOf(later)).resolves.toBe(reason);
+  });
+});
+
+/** Fills places at once, and can be made to lie about how large blobs are cut. */
+class FillingBlobService extends MemoryBlobService {
+  /** Blobs that are said to be cut in such pieces. */
+  readonly cuts = new Map<string, readonly ChunkMeta[]>();
+  /** Length of blobs that are left to be read alone. */
+  unfilledLength = -1;
+  filled = 0;
+
+  override async chunks(digest: B3Digest): Promise<readonly ChunkMeta[] | undefined> {
+    return this.cuts.get(digest.key) ?? super.chunks(digest);
+  }
+
+  async fillMany(
+    places: readonly BlobPlace[],
+    memory: SharedArrayBuffer,
+  ): Promise<readonly number[]> {
+    const missed: number[] = [];
+    for (const [i, { digest, offset, length }] of places.entries()) {
+      const reader = await this.openRead(digest);
+      if (reader?.size !== length || length === this.unfilledLength) {
+        missed.push(i);
+        continue;
+      }
+      const content = await collectBytes(reader.stream(), length);
+      new Uint8Array(memory).set(content, offset);
+      this.filled += length;
+    }
+    return missed;
+  }
+}
+
+describe("renderNar() and writeNar() of a service that fills many places", () => {
+  let blobs: FillingBlobService;
+  let services: CastoreServices;
+  beforeEach(() => {
+    blobs = new FillingBlobService();
+    services = { blobs, directories: new MemoryDirectoryService() };
+  });
+
+  /** What is written, a piece at a time, each of which is gone after its write. */
+  async function written(root: Node): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let isWriting = false;
+    await writeNar(services, root, async (pieces) => {
+      expect(isWriting).toBe(false);
+      isWriting = true;
+      await new Promise((resolve) => setImmediate(resolve));
+      parts.push(...pieces.map((piece) => copyBytes(piece)));
+      for (const piece of pieces) piece.fill(0xee);
+      isWriting = false;
+    });
+    return concatBytes(parts);
+  }
+
+  /** A file of 3 MiB that comes in chunks. */
+  async function largeFile(): Promise<{ node: FileNode; content: Uint8Array }> {
+    const content = new Uint8Array(3 * MIB).map((_, i) => i >> 10);
+    const node = (await storeFile(services, content)) as FileNode;
+    const chunks: ChunkMeta[] = [];
+    for (const [start, end] of [
+      [0, 700_000],
+      [700_000, 2_900_000],
+      [2_900_000, 3 * MIB],
+    ] as const) {
+      const digest = await blobs.put([content.subarray(start, end)]);
+      chunks.push({ digest, size: end - start });
+    }
+    blobs.cuts.set(node.digest.key, chunks);
+    return { node, content };
+  }
+
+  it("make any tree as the reference does", async () => {
+    await fc.assert(
+      fc.asyncProperty(trees, async (tree) => {
+        const root = await storeTree(services, tree);
+        const expected = referenceNar(tree);
+        const rendered = await collectBytes(renderNar(services, root), expected.byteLength);
+        expect(Buffer.compare(rendered, expected)).toBe(0);
+        expect(Buffer.compare(await written(root), expected)).toBe(0);
+      }),
+      { seed: 51, numRuns: 60 },
+    );
+  });
+
+  it("put large files together of chunks, and use memory again", async () => {
+    const { node, content } = await largeFile();
+    blobs.unfilledLength = 700_000;
+    const entries = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`f${i}`, node]));
+    const root = await storeDirectory(services, entries);
+    const file = { type: "file", content, executable: false } as const;
+    const expected = referenceNar({
+      type: "directory",
+      entries: Object.keys(entries).map((name) => [toUtf8(name), file] as const),
+    });
+    expect(Buffer.compare(await written(root), expected)).toBe(0);
+    const rendered = await collectBytes(renderNar(services, root), expected.byteLength);
+    expect(Buffer.compare(rendered, expected)).toBe(0);
+    expect(blobs.filled).toBe(2 * 8 * (3 * MIB - 700_000));
+  });
+
+  it("refuse a large file that its chunks do not make up, before the NAR is complete", async () => {
+    const { node } = await largeFile();
+    const [first, ...others] = blobs.cuts.get(node.digest.key) as readonly [ChunkMeta];
+    const other = await blobs.put([new Uint8Array(first.size)]);
+    blobs.cuts.set(node.digest.key, [{ digest: other, size: first.size }, ...others]);
+    const root = await storeDirectory(services, { a: node });
+    await expect(written(root)).rejects.toMatchObject({ code: "CORRUPT" });
+    await expect(failureOf(renderNar(services, root))).resolves.toMatchObject({ code: "CORRUPT" });
+  });
+
+  it("pass on what a write throws", async () => {
+    const { node } = await largeFile();
+    const reason = new Error("full");
+    const call = writeNar(services, node, () => Promise.reject(reason));
+    await expect(call).rejects.toBe(reason);
+  });
+
+  it("name the blob that is missing and where it belongs", async () => {
+    const digest = B3Digest.fromBytes(new Uint8Array(32).fill(1));
+    const root = await storeDirectory(services, { a: fileNode(digest, 3n) });
+    const error = await failureOf(renderNar(services, root));
+    expect(error).toMatchObject({ reason: "missing-blob" });
+    expect(String((error as NarRenderError).path)).toBe("a");
   });
 });
 
