@@ -13,7 +13,6 @@ import {
   recordCodecOf,
   storedLengthOf,
 } from "./pack-format.js";
-import type { PackReader } from "./pack-reader.js";
 import { PackWindow, WINDOW_BYTES } from "./pack-window.js";
 import type { RecordReader } from "./record-reader.js";
 
@@ -31,7 +30,6 @@ export interface WantedContent {
 /** Where records are found and read. */
 export interface ChunkSources {
   readonly index: IndexReader;
-  readonly packs: PackReader;
   readonly records: RecordReader;
   readonly zstd: ZstdCodec;
 }
@@ -62,7 +60,7 @@ export class ChunkFiller {
 
   constructor(sources: ChunkSources) {
     this.#sources = sources;
-    this.#window = new PackWindow(sources.packs);
+    this.#window = new PackWindow(sources.records.packs);
   }
 
   /**
@@ -187,7 +185,7 @@ export class ChunkFiller {
     const header = this.#header;
     const payload = isRaw ? target : this.#scratch.subarray(0, stored);
     return (
-      this.#sources.packs.readFully([header, payload], pack, offset) &&
+      this.#sources.records.packs.readFully([header, payload], pack, offset) &&
       isChunkRecordOf(header, key, target.byteLength) &&
       storedLengthOf(header) === stored &&
       this.#decode(header, payload, key, target)

@@ -3,9 +3,9 @@ import type { B3Digest } from "../digest.js";
 import { expectSameBytes } from "../testing/expectations.js";
 import { scratchDirectory } from "../testing/scratch-directory.js";
 import { seededBytes } from "../testing/seeded-random.js";
+import type { WantedContent } from "./chunk-filler.js";
 import { DecoderPool } from "./decoder-pool.js";
 import { LocalStore } from "./local-store.js";
-import type { ShortChunks, WantedChunks } from "./short-chunks.js";
 
 /** What threads that decode run instead, and how many were started. */
 const threads = vi.hoisted(() => ({ url: undefined as URL | undefined, begun: 0 }));
@@ -39,14 +39,15 @@ const DYING = new URL(
 );
 const THROWING = new URL("data:text/javascript,throw new Error('no memory')");
 
-const WANTED: WantedChunks = { keys: new Uint8Array(32), maxLength: 1, maxStored: 1 };
+const WANTED: WantedContent = {
+  keys: new Uint8Array(32),
+  places: new Float64Array([0, 1]),
+  memory: new SharedArrayBuffer(1),
+  maxStored: 1,
+};
 
-function chunksOf(length: number): ShortChunks {
-  return { lengths: Int32Array.of(length), content: new Uint8Array(length) };
-}
-
-/** Enough, at the size that is assumed of each, for threads to be started. */
-const BLOBS = Array.from({ length: 3000 }, (_, i) => seededBytes(i, 200));
+/** Enough for threads to be started. */
+const BLOBS = Array.from({ length: 3000 }, (_, i) => seededBytes(i, 2000));
 
 async function readAll(store: LocalStore, digests: readonly B3Digest[]): Promise<void> {
   const parts: Promise<unknown>[] = [];
@@ -92,12 +93,12 @@ describe("DecoderPool", () => {
       { indexFile: "/nowhere", packs: "/nowhere" },
       {
         maxThreads: 2,
-        readHere: () => {
+        fillHere: () => {
           throw failure;
         },
       },
     );
-    await expect(pool.read(WANTED)).rejects.toBe(failure);
+    await expect(pool.fill(WANTED)).rejects.toBe(failure);
     await pool.close();
   });
 
@@ -108,14 +109,14 @@ describe("DecoderPool", () => {
       { indexFile: "/nowhere", packs: "/nowhere" },
       {
         maxThreads: 2,
-        readHere: () => {
+        fillHere: () => {
           order.push("read");
           setImmediate(() => order.push("other"));
-          return chunksOf(1);
+          return [];
         },
       },
     );
-    await Promise.all([pool.read(WANTED), pool.read(WANTED)]);
+    await Promise.all([pool.fill(WANTED), pool.fill(WANTED)]);
     await pool.close();
     expect(order.slice(0, 3)).toEqual(["read", "other", "read"]);
   });
@@ -123,12 +124,12 @@ describe("DecoderPool", () => {
   it("rejects what is under way when it is closed", async () => {
     const pool = new DecoderPool(
       { indexFile: "/nowhere", packs: "/nowhere" },
-      { maxThreads: 1, readHere: () => chunksOf(1) },
+      { maxThreads: 1, fillHere: () => [] },
     );
     threads.url = new URL("data:text/javascript,setInterval(() => {}, 1e9)");
-    const reading = pool.read(WANTED).catch((error: unknown) => error);
+    const reading = pool.fill(WANTED).catch((error: unknown) => error);
     await pool.close();
     expect(await reading).toMatchObject({ code: "STORAGE" });
-    await expect(pool.read(WANTED)).rejects.toMatchObject({ code: "STORAGE" });
+    await expect(pool.fill(WANTED)).rejects.toMatchObject({ code: "STORAGE" });
   });
 });

@@ -21,13 +21,13 @@ interface Decoder {
 const TASKS_PER_THREAD = 2;
 
 /** Does what a thread does, in this one. */
-type ReadHere = (wanted: WantedContent) => readonly number[];
+type FillHere = (wanted: WantedContent) => readonly number[];
 
 export interface DecoderPoolOptions {
   /** Most threads. */
   readonly maxThreads: number;
   /** Takes the place of threads where they cannot be started, or end before their work is done. */
-  readonly readHere: ReadHere;
+  readonly fillHere: FillHere;
 }
 
 /**
@@ -68,7 +68,7 @@ export class DecoderPool {
     while (this.#waiting.length > 0) {
       const decoder = this.#free(1) ?? this.#start() ?? this.#free(TASKS_PER_THREAD);
       if (decoder === undefined) {
-        if (this.#decoders.length === 0) this.#readHere(this.#waiting.splice(0));
+        if (this.#decoders.length === 0) this.#fillHere(this.#waiting.splice(0));
         return;
       }
       const task = this.#waiting.shift() as Task;
@@ -129,26 +129,26 @@ export class DecoderPool {
       return;
     }
     this.#isBroken = true;
-    this.#readHere(lost);
+    this.#fillHere(lost);
     this.#dispatch();
   }
 
   /** One after the other, each in a turn of its own, so that others get theirs. */
-  #readHere(tasks: readonly Task[]): void {
+  #fillHere(tasks: readonly Task[]): void {
     const isIdle = this.#here.length === 0;
     this.#here.push(...tasks);
-    if (isIdle && tasks.length > 0) setImmediate(() => this.#readNextHere());
+    if (isIdle && tasks.length > 0) setImmediate(() => this.#fillNextHere());
   }
 
-  #readNextHere(): void {
+  #fillNextHere(): void {
     const [task] = this.#here;
     try {
-      task?.resolve(this.#options.readHere(task.wanted));
+      task?.resolve(this.#options.fillHere(task.wanted));
     } catch (error) {
       task?.reject(error);
     }
     this.#here.shift();
-    if (this.#here.length > 0) setImmediate(() => this.#readNextHere());
+    if (this.#here.length > 0) setImmediate(() => this.#fillNextHere());
   }
 }
 

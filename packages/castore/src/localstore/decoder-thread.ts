@@ -5,7 +5,6 @@ import { ChunkFiller, type WantedContent } from "./chunk-filler.js";
 import { loadZstd } from "./compression.js";
 import type { DecodeReply, DecoderThreadData } from "./decoder-messages.js";
 import { IndexReader } from "./index-database.js";
-import { PackReader } from "./pack-reader.js";
 import { RecordReader } from "./record-reader.js";
 import { toWireError } from "./worker-error.js";
 
@@ -15,12 +14,8 @@ if (port === null) throw new TypeError("decoder-thread must run as a worker");
 
 const index = new IndexReader(indexFile);
 const zstd = await loadZstd();
-const filler = new ChunkFiller({
-  index,
-  zstd,
-  packs: new PackReader(packs),
-  records: new RecordReader(packs, zstd, (pack) => index.identityOf(pack)),
-});
+const records = new RecordReader(packs, zstd, (pack) => index.identityOf(pack));
+const filler = new ChunkFiller({ index, zstd, records });
 
 port.on("message", (wanted: WantedContent) => {
   try {

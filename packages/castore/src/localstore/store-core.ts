@@ -166,7 +166,7 @@ export class StoreCore {
     const index = this.index();
     if (index === undefined) throw new CastoreError("STORAGE", "Cannot read: the index is gone");
     const { records, zstd } = this;
-    this.#filler ??= new ChunkFiller({ index, records, zstd, packs: records.packs });
+    this.#filler ??= new ChunkFiller({ index, records, zstd });
     return this.#filler.fill(wanted);
   }
 
@@ -176,7 +176,7 @@ export class StoreCore {
       {
         // Whoever takes the bytes, and the thread that hands them out, need a processor, too.
         maxThreads: Math.max(1, Math.min(availableParallelism() - 1, MAX_DECODER_THREADS)),
-        readHere: (wanted) => this.#fillHere(wanted),
+        fillHere: (wanted) => this.#fillHere(wanted),
       },
     );
   }
