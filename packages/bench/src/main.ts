@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { runCache } from "./cache/run-cache.js";
 import { runDaemonImport } from "./daemon-import/run-daemon-import.js";
 import { runGrpc } from "./grpc/run-grpc.js";
+import { runNar } from "./nar/run-nar.js";
 import { runOperations } from "./operations/run-operations.js";
 import { type BenchOptions, BenchUsageError, parseOptions, USAGE } from "./options.js";
 import { runPrimitives } from "./primitives/run-primitives.js";
@@ -56,6 +57,8 @@ async function measureNow(options: BenchOptions): Promise<readonly BenchRun[]> {
       return [await runGrpc(options, host)];
     case "daemon-import":
       return [await runDaemonImport(options, host)];
+    case "nar":
+      return [await runNar(options, host)];
     case "cache":
       return await runCache(options, host);
   }

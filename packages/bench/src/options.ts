@@ -4,7 +4,15 @@ import { CACHE_PARTS, type CachePart } from "./cache/cache-run.js";
 /** What is measured. */
 type Mode = (typeof MODES)[number];
 
-const MODES = ["operations", "primitives", "profile", "grpc", "daemon-import", "cache"] as const;
+const MODES = [
+  "operations",
+  "primitives",
+  "profile",
+  "grpc",
+  "daemon-import",
+  "nar",
+  "cache",
+] as const;
 
 /** Where sources and stores of a run are: in memory, or on a disk. */
 export type Where = "tmpfs" | "disk";
@@ -36,13 +44,14 @@ export class BenchUsageError extends Error {
   override readonly name: string = "BenchUsageError";
 }
 
-export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import|cache] [OPTION...]
+export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import|nar|cache] [OPTION...]
 
   operations   whole operations: tvix, nix-store and restic side by side (the default)
   primitives   hashing, chunking, encoding, NAR, packs, look-ups
   profile      where the time of an import goes, by thread and function
   grpc         calls of our server and client next to @grpc/grpc-js
   daemon-import  T1 through a daemon next to the store itself
+  nar          NARs out of a store next to nix-store --dump of the trees
   cache        the binary cache next to nginx: copies of the real Nix, narinfos, NARs
 
   --runs N            how often each command runs (3)
@@ -129,7 +138,7 @@ function repeatable(
   options: Pick<BenchOptions, "where" | "runs" | "trees" | "scratch">,
 ): string {
   const words = ["pnpm", "bench", mode];
-  if (["operations", "grpc", "daemon-import", "cache"].includes(mode))
+  if (["operations", "grpc", "daemon-import", "nar", "cache"].includes(mode))
     words.push("--runs", String(options.runs));
   if (mode !== "primitives" || options.where === "disk") words.push("--where", options.where);
   if (mode !== "primitives" && mode !== "grpc" && options.trees !== undefined)

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { CacheRun } from "../cache/cache-run.js";
 import type { DaemonImportRun } from "../daemon-import/run-daemon-import.js";
 import type { GrpcRun } from "../grpc/grpc-run.js";
+import type { NarRun } from "../nar/run-nar.js";
 import type { OperationsRun } from "../operations/operations-run.js";
 import { PERFORMANCE_DOCUMENT, RESULTS } from "../paths.js";
 import type { PrimitivesRun } from "../primitives/run-primitives.js";
@@ -11,6 +12,7 @@ import { cacheReport } from "./cache-report.js";
 import { daemonImportReport } from "./daemon-import-report.js";
 import { replaceBlock } from "./document-block.js";
 import { grpcReport } from "./grpc-report.js";
+import { narReport } from "./nar-report.js";
 import { operationsReport } from "./operations-report.js";
 import { primitivesReport } from "./primitives-report.js";
 import { profileReport } from "./profile-report.js";
@@ -22,6 +24,7 @@ export type BenchRun =
   | ProfileRun
   | GrpcRun
   | DaemonImportRun
+  | NarRun
   | CacheRun;
 
 /** Where the run's tables stand in the document. */
@@ -43,6 +46,8 @@ export function report(run: BenchRun): string {
       return grpcReport(run);
     case "daemon-import":
       return daemonImportReport(run);
+    case "nar":
+      return narReport(run);
     case "cache":
       return cacheReport(run);
   }
@@ -60,7 +65,7 @@ export function saveRun(run: BenchRun): string {
 /** @throws Error when the file does not hold a run */
 export function loadRun(file: string): BenchRun {
   const run = JSON.parse(readFileSync(file, "utf8")) as BenchRun;
-  const kinds = ["operations", "primitives", "profile", "grpc", "daemon-import", "cache"];
+  const kinds = ["operations", "primitives", "profile", "grpc", "daemon-import", "nar", "cache"];
   if (!kinds.includes(run.kind)) {
     throw new Error(`Cannot report ${file}: it is not a saved run`);
   }
