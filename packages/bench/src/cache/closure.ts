@@ -9,12 +9,11 @@ import { exportStream } from "./export-stream.js";
 import type { Nix } from "./nix.js";
 import type { CacheSizes } from "./sizes.js";
 
-/** Directories with fewer files are for warming up: of the same kind, with other content. */
+/** A directory with fewer files is no path of its own: closures have few such. */
 const FEWEST_FILES = 5;
 
-/** Most paths of the closure to warm up with, and what is in its large file. */
-const WARM_PATHS = 200;
-const WARM_BYTES = 16 * 1024 * 1024;
+/** Most that is in the large file of the closure to warm up with. */
+const WARM_BYTES = 64 * 1024 * 1024;
 
 /** What the name of a store path may consist of. */
 const NAME = /^[0-9A-Za-z+_?=-][0-9A-Za-z+._?=-]{0,190}$/;
@@ -34,38 +33,34 @@ export interface Closure extends ClosureFacts {
   readonly storePaths: readonly string[];
 }
 
-/** What is copied and measured, and what is copied before that. No content is in both. */
+/** What is copied and measured, and what is copied before that: the same kind of things, but others. */
 export interface Closures {
   readonly measured: Closure;
   readonly warm: Closure;
 }
 
 /**
- * Closures like that of a system: a path for each directory of T1, one with a large file that does
+ * Closures like that of a system: a path for every second directory of T1, one with a large file that does
  * not compress, and one that refers to them all.
  */
 export function makeClosures(folder: string, trees: Trees, nix: Nix, sizes: CacheSizes): Closures {
-  const directories = parts(trees.T1).map((path) => ({
-    path,
-    files: countFiles(path, sizes.filesOfPath + 1),
-  }));
-  const measured = directories
-    .filter(({ files }) => files >= FEWEST_FILES && files <= sizes.filesOfPath)
-    .slice(0, sizes.paths);
-  const warm = directories
-    .filter(({ files }) => files > 0 && files < FEWEST_FILES)
-    .slice(0, Math.min(sizes.paths, WARM_PATHS));
-  const make = (name: string, found: readonly { readonly path: string }[], largeBytes: number) => {
+  const directories = parts(trees.T1).filter((path) => {
+    const files = countFiles(path, sizes.filesOfPath + 1);
+    return files >= FEWEST_FILES && files <= sizes.filesOfPath;
+  });
+  const half = (rest: number): string[] =>
+    directories.filter((_, i) => i % 2 === rest).slice(0, sizes.paths);
+  const make = (name: string, found: readonly string[], largeBytes: number): Closure => {
     if (found.length === 0)
       throw new Error(`Cannot make a closure: there is little in ${trees.T1}`);
     const large = join(folder, `${name}.bin`);
     writeLarge(large, largeBytes);
-    return makeClosure(join(folder, "source"), [...found.map(({ path }) => path), large], nix);
+    return makeClosure(join(folder, "source"), [...found, large], nix);
   };
   mkdirSync(folder, { recursive: true });
   return {
-    measured: make("measured", measured, sizes.largeBytes),
-    warm: make("warm", warm, Math.min(sizes.largeBytes, WARM_BYTES)),
+    measured: make("measured", half(0), sizes.largeBytes),
+    warm: make("warm", half(1), Math.min(sizes.largeBytes, WARM_BYTES)),
   };
 }
 
