@@ -11,6 +11,7 @@ import type { RunHost } from "../run-host.js";
 import { prepareTrees, Scratch } from "../scratch.js";
 import { rotate } from "../statistics.js";
 import { readTree } from "../trees/walk-tree.js";
+import { makeWarmTree } from "../trees/warm-tree.js";
 
 /** Who holds the store: the command itself, or a daemon that it talks to. */
 export type Way = "embedded" | "daemon";
@@ -22,7 +23,7 @@ export interface WayFigures {
   readonly freshSeconds: number[];
   /** T1 again, unchanged. */
   readonly againSeconds: number[];
-  /** Processor time of all processes for both, their starts included. */
+  /** Processor time of both, with what the daemon spends on them. */
   readonly cpuSeconds: number[];
   /** Largest resident memory of the command. */
   readonly peakBytes: number[];
@@ -40,21 +41,26 @@ export interface DaemonImportRun {
   readonly ways: readonly WayFigures[];
 }
 
-/** Imports T1 into a fresh store and again, without and with a daemon, `options.runs` times. */
+/**
+ * Imports T1 into a new store and again, without and with a daemon, `options.runs` times. Each store has a
+ * small tree before, of which nothing occurs in T1, so that the daemon has imported something already.
+ */
 export async function runDaemonImport(
   options: BenchOptions,
   host: RunHost,
 ): Promise<DaemonImportRun> {
   using scratch = new Scratch(options);
   const machine = describeMachine(scratch.folder);
-  const { T1 } = prepareTrees(scratch, options, host.say);
+  const { T1, T2 } = prepareTrees(scratch, options, host.say);
+  const warmTree = join(scratch.folder, "warm");
+  makeWarmTree(warmTree, T2);
   readTree(T1);
   const ways = (["embedded", "daemon"] as const).map(emptyFigures);
   for (let round = 0; round < options.runs; round++) {
     for (const figures of rotate(ways, round)) {
       const folder = join(scratch.folder, `${figures.way}-${round}`);
       mkdirSync(join(folder, "data"), { recursive: true });
-      await runRound(figures, { folder, tree: T1, host });
+      await runRound(figures, { folder, warmTree, tree: T1, host });
       const [seconds] = figures.freshSeconds.slice(-1);
       host.say(`round ${round + 1}: ${figures.way}: ${seconds?.toFixed(2)} s`);
       scratch.remove(folder);
@@ -78,25 +84,21 @@ function emptyFigures(way: Way): WayFigures {
 
 interface Round {
   readonly folder: string;
+  readonly warmTree: string;
   readonly tree: string;
   readonly host: RunHost;
 }
 
 async function runRound(figures: WayFigures, round: Round): Promise<void> {
-  const cpuBefore = childrenCpuSeconds();
-  if (figures.way === "embedded") await importTwice(figures, round);
+  if (figures.way === "embedded") await importAll(figures, round, () => 0);
   else await withDaemon(figures, round);
-  const cpuAfter = childrenCpuSeconds();
-  if (cpuBefore !== undefined && cpuAfter !== undefined) {
-    figures.cpuSeconds.push(cpuAfter - cpuBefore);
-  }
 }
 
 async function withDaemon(figures: WayFigures, round: Round): Promise<void> {
   const listen = ["--listen", "127.0.0.1:0", "--log-format", "json"];
   const server = await startServer(tvix(round, "daemon", ...listen), round.host.signal);
   try {
-    await importTwice(figures, round);
+    await importAll(figures, round, () => server.cpuSeconds());
     const peak = server.peakBytes();
     if (peak !== undefined) figures.daemonPeakBytes.push(peak);
   } finally {
@@ -104,19 +106,38 @@ async function withDaemon(figures: WayFigures, round: Round): Promise<void> {
   }
 }
 
-async function importTwice(figures: WayFigures, round: Round): Promise<void> {
-  const fresh = await importOnce(round);
-  const again = await importOnce(round);
+/** @param daemonSeconds - processor time of the daemon so far */
+async function importAll(
+  figures: WayFigures,
+  round: Round,
+  daemonSeconds: () => number | undefined,
+): Promise<void> {
+  await importOnce(round, round.warmTree);
+  const spent = () => [childrenCpuSeconds(), daemonSeconds()] as const;
+  const before = spent();
+  const fresh = await importOnce(round, round.tree);
+  const again = await importOnce(round, round.tree);
+  figures.cpuSeconds.push(...secondsBetween(before, spent()));
   if (fresh.stdout !== again.stdout) throw new Error("Two imports of T1 gave two store paths");
   figures.freshSeconds.push(fresh.wallSeconds);
   figures.againSeconds.push(again.wallSeconds);
   if (fresh.peakBytes !== undefined) figures.peakBytes.push(fresh.peakBytes);
 }
 
-async function importOnce(round: Round): Promise<Measurement> {
+/** What two times grew by together; nothing where one is not known. */
+function secondsBetween(
+  before: readonly (number | undefined)[],
+  after: readonly (number | undefined)[],
+): number[] {
+  const grown = after.map((seconds, i) => (seconds ?? Number.NaN) - (before[i] ?? Number.NaN));
+  const sum = grown.reduce((total, seconds) => total + seconds, 0);
+  return Number.isNaN(sum) ? [] : [sum];
+}
+
+async function importOnce(round: Round, tree: string): Promise<Measurement> {
   const { signal } = round.host;
   await measure({ program: "sync", args: [] }, { stdout: "discard", signal });
-  return await measure(tvix(round, "import", round.tree), { stdout: "keep", signal });
+  return await measure(tvix(round, "import", tree), { stdout: "keep", signal });
 }
 
 /** The command on the store of a round. It finds the daemon there by itself. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Command } from "../process/measure.js";
-import { peakMemoryBytes } from "../process/proc-files.js";
+import { cpuSeconds, peakMemoryBytes } from "../process/proc-files.js";
 
 /** A server that serves. */
 export interface ServerProcess {
@@ -9,6 +9,8 @@ export interface ServerProcess {
   readonly address: string;
   /** Largest resident memory so far; not known outside of Linux. */
   peakBytes(): number | undefined;
+  /** Processor time so far; not known outside of Linux. */
+  cpuSeconds(): number | undefined;
   /** Asks it to end and waits. */
   stop(): Promise<void>;
 }
@@ -48,6 +50,7 @@ export async function startServer(command: Command, signal: AbortSignal): Promis
   return {
     address,
     peakBytes: () => peakMemoryBytes(pid),
+    cpuSeconds: () => cpuSeconds(pid),
     async stop() {
       child.kill("SIGTERM");
       await exited;

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { parseChildrenCpuSeconds, parsePeakMemoryBytes, peakMemoryBytes } from "./proc-files.js";
+import {
+  cpuSeconds,
+  parseChildrenCpuSeconds,
+  parseCpuSeconds,
+  parsePeakMemoryBytes,
+  peakMemoryBytes,
+} from "./proc-files.js";
 
 const STAT =
   "4711 (a) b (c) S 1 4711 4711 0 -1 4194560 2500 77777 0 0 12 34 567 89 20 0 11 0 100 5000000 900";
@@ -11,6 +17,18 @@ describe("parseChildrenCpuSeconds()", () => {
 
   it("refuses a line that ends too early", () => {
     expect(() => parseChildrenCpuSeconds("1 (a) S 1 2 3")).toThrow(RangeError);
+  });
+});
+
+describe("parseCpuSeconds()", () => {
+  it("adds the user and system time of the process itself", () => {
+    expect(parseCpuSeconds(STAT)).toBe(0.46);
+  });
+});
+
+describe("cpuSeconds()", () => {
+  it("is undefined for a process that does not exist", () => {
+    expect(cpuSeconds(2 ** 30)).toBeUndefined();
   });
 });
 

@@ -24,12 +24,33 @@ export function peakMemoryBytes(pid: number): number | undefined {
   return status === undefined ? undefined : parsePeakMemoryBytes(status);
 }
 
+/**
+ * CPU time, user and system, of all threads of a running process, in seconds.
+ *
+ * @returns `undefined` where there is no /proc, or when the process has ended
+ */
+export function cpuSeconds(pid: number): number | undefined {
+  const stat = readProc(`/proc/${pid}/stat`);
+  return stat === undefined ? undefined : parseCpuSeconds(stat);
+}
+
+/** @param stat - content of `/proc/PID/stat` */
+export function parseCpuSeconds(stat: string): number {
+  // utime and stime are fields 14 and 15.
+  return sumOfTicks(stat, 14);
+}
+
 /** @param stat - content of `/proc/PID/stat` */
 export function parseChildrenCpuSeconds(stat: string): number {
+  // cutime and cstime are fields 16 and 17.
+  return sumOfTicks(stat, 16);
+}
+
+/** Two neighbouring times, the first of them in this field, counted from one as proc(5) does. */
+function sumOfTicks(stat: string, field: number): number {
   // The second field, the name of the program, is in parentheses and may hold anything.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  // cutime and cstime are fields 16 and 17; the slice begins with field 3.
-  const ticks = Number(fields[13]) + Number(fields[14]);
+  const ticks = Number(fields[field - 3]) + Number(fields[field - 2]);
   if (Number.isNaN(ticks)) throw new RangeError("Cannot read CPU times: fields are missing");
   return ticks / TICKS_PER_SECOND;
 }
