@@ -127,3 +127,12 @@ export class B3Digest {
     return this.#block.subarray(this.#start, this.#start + DIGEST_LENGTH);
   }
 }
+
+/** Digests, one behind the other. */
+export function joinDigests(digests: readonly B3Digest[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(digests.length * DIGEST_LENGTH);
+  digests.forEach((digest, i) => {
+    digest.writeTo(bytes, i * DIGEST_LENGTH);
+  });
+  return bytes;
+}

@@ -6,11 +6,13 @@ import {
   type PutDirectoriesRequestSchema,
 } from "@tvix/protos/batch";
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { B3Digest } from "../digest.js";
+import { equalBytes } from "../bytes.js";
+import { B3Digest, DIGEST_LENGTH, joinDigests } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { MAX_DIGESTS_PER_CALL } from "../rpc/limits.js";
 import { callClientStream, callUnary, isStatus } from "./call.js";
+import { contiguousRuns } from "./contiguous-runs.js";
 import { mapLimited } from "./map-limited.js";
 
 /** Questions for what is missing that are under way at a time. */
@@ -79,19 +81,23 @@ export class BatchClient {
     );
   }
 
-  /** Stores blobs that fit into one message together; answers with their digests. */
-  putBlobs(contents: readonly Uint8Array[], options: CallOptions): Promise<B3Digest[] | undefined> {
-    return this.#attempt("Cannot store blobs", options, async () => {
+  /**
+   * Stores blobs that fit into one message together.
+   *
+   * @param digests - of each
+   */
+  putBlobs(
+    blobs: readonly Uint8Array[],
+    digests: readonly B3Digest[],
+    options: CallOptions,
+  ): Promise<true | undefined> {
+    return this.#attempt<true>("Cannot store blobs", options, async () => {
       const { putBlobs } = BatchService.method;
-      const input = { contents: [...contents] };
+      const lengths = blobs.map(({ byteLength }) => byteLength);
+      const input = { contents: contiguousRuns(blobs), lengths };
       const { message } = await callUnary(this.#transport, putBlobs, input, options);
-      if (message.digests.length !== contents.length) {
-        throw new CastoreError(
-          "CORRUPT",
-          `Cannot store ${contents.length} blobs: the server answers with ${message.digests.length} digests`,
-        );
-      }
-      return message.digests.map(answeredDigest);
+      checkStored(digests, message.digests);
+      return true;
     });
   }
 
@@ -150,7 +156,7 @@ export class BatchClient {
       parts,
       QUESTIONS_IN_FLIGHT,
       async (part, call) => {
-        const input = { digests: part.map((digest) => digest.toBytes()) };
+        const input = { digests: part.length === 0 ? [] : [joinDigests(part)] };
         const { message } = await ask(input, call);
         return flags(message.missing, part.length);
       },
@@ -182,6 +188,30 @@ export class BatchClient {
     }
   }
 }
+
+/**
+ * Compares what a server says it has stored with what it was sent.
+ *
+ * @throws {@link CastoreError} "CORRUPT"
+ */
+function checkStored(expected: readonly B3Digest[], answered: readonly Uint8Array[]): void {
+  const [row = NO_DIGESTS] = answered;
+  if (answered.length > 1 || row.byteLength !== expected.length * DIGEST_LENGTH) {
+    throw new CastoreError(
+      "CORRUPT",
+      `Cannot store ${expected.length} blobs: the server answers with ${row.byteLength} bytes of digests`,
+    );
+  }
+  if (equalBytes(row, joinDigests(expected))) return;
+  for (const [i, digest] of expected.entries()) {
+    const actual = B3Digest.fromRange(row, i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH);
+    if (actual.equals(digest)) continue;
+    const what = `the server answers with digest ${actual}`;
+    throw new CastoreError("CORRUPT", `Cannot store blob ${digest}: ${what}`);
+  }
+}
+
+const NO_DIGESTS = new Uint8Array(0);
 
 /** The digest in an answer. */
 export function answeredDigest(bytes: Uint8Array): B3Digest {

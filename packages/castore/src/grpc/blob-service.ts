@@ -17,7 +17,8 @@ import { answeredDigest, BatchClient } from "./batch-client.js";
 import { GrpcBlobReader, MAX_HELD_BYTES } from "./blob-reader.js";
 import { putMissing, putStream } from "./blob-upload.js";
 import { callUnary, isStatus, LinkedAbort, type UnaryAnswer } from "./call.js";
-import { putInChunks, type Uploader } from "./chunked-upload.js";
+import { askerOf, putInChunks, type Uploader } from "./chunked-upload.js";
+import { Grouped } from "./grouped.js";
 import { mapLimited } from "./map-limited.js";
 import { readContents } from "./remote-reading.js";
 import { UploadCounter, type UploadCounters } from "./upload-counters.js";
@@ -25,6 +26,12 @@ import { MAX_WHOLE_BYTES, UploadHead } from "./upload-head.js";
 
 /** Calls of one of ours that are under way at a time, to a server without batches. */
 const CALLS_IN_FLIGHT = 16;
+
+/** Content of small blobs that goes to the server together: a batch of an import, or several short ones. */
+const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+
+/** Groups of small blobs that are under way at a time. */
+const MAX_GROUPS = 2;
 
 /**
  * Blobs of a server that speaks the protocol of tvix and snix. Nothing that it sends is believed: what is
@@ -37,10 +44,18 @@ export class GrpcBlobService implements BlobService {
   readonly #transport: Transport;
   readonly #batch: BatchClient;
   readonly #counter = new UploadCounter();
+  readonly #small: Grouped<Uint8Array, B3Digest>;
+  readonly #uploader: Uploader;
 
   constructor(transport: Transport) {
     this.#transport = transport;
     this.#batch = new BatchClient(transport);
+    this.#uploader = { batch: this.#batch, counter: this.#counter, asker: askerOf(this.#batch) };
+    this.#small = new Grouped((blobs, options) => this.#putGroup(blobs, options), {
+      maxUnderWay: MAX_GROUPS,
+      maxSize: MAX_GROUP_BYTES,
+      sizeOf: totalLength,
+    });
   }
 
   /** What was uploaded so far to a server that has batches. */
@@ -86,7 +101,7 @@ export class GrpcBlobService implements BlobService {
       if (await head.takeAll(pieces)) return await this.#putSmall(head.bytes, options);
       const all = head.followedBy(pieces);
       return (await this.#batch.isSupported(options))
-        ? await putInChunks(this.#uploader(), all, options)
+        ? await putInChunks(this.#uploader, all, options)
         : await putStream(this.#transport, all, options);
     } finally {
       reading.end();
@@ -163,10 +178,6 @@ export class GrpcBlobService implements BlobService {
     }
   }
 
-  #uploader(): Uploader {
-    return { batch: this.#batch, counter: this.#counter };
-  }
-
   async #putSmall(blob: Uint8Array, options: CallOptions): Promise<B3Digest> {
     const [digest] = await this.#putAll([blob], options);
     return digest as B3Digest;
@@ -174,12 +185,20 @@ export class GrpcBlobService implements BlobService {
 
   async #putAll(blobs: readonly Uint8Array[], options: CallOptions): Promise<B3Digest[]> {
     if (blobs.length === 0) return [];
-    const digests = await putMissing(this.#uploader(), blobs, options);
+    return (await this.#small.run(blobs, options)) as B3Digest[];
+  }
+
+  async #putGroup(blobs: readonly Uint8Array[], options: CallOptions): Promise<B3Digest[]> {
+    const digests = await putMissing(this.#uploader, blobs, options);
     if (digests !== undefined) return digests;
     const put = (blob: Uint8Array, call: CallOptions) =>
       putStream(this.#transport, readSource([blob], call.signal), call);
     return mapLimited(blobs, CALLS_IN_FLIGHT, put, options);
   }
+}
+
+function totalLength(blobs: readonly Uint8Array[]): number {
+  return blobs.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 /** The chunks in an answer; none when no finer pieces are known. */

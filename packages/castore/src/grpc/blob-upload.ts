@@ -5,7 +5,7 @@ import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { type Blake3Hash, blake3, createBlake3 } from "../hasher/blake3.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
-import { CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
+import { BLOBS_MESSAGE_BYTES, CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
 import { answeredDigest, type BatchClient } from "./batch-client.js";
 import { callClientStream } from "./call.js";
 import type { Uploader } from "./chunked-upload.js";
@@ -79,7 +79,7 @@ class Contents {
 }
 
 /**
- * Stores blobs, none above {@link CONTENT_MESSAGE_BYTES}; sends those that the server lacks.
+ * Stores blobs, none above {@link BLOBS_MESSAGE_BYTES}; sends those that the server lacks.
  *
  * @returns the digest of each; `undefined` when the server has no batches
  */
@@ -119,27 +119,22 @@ async function putAll(
     messages,
     MAX_MESSAGES_IN_FLIGHT,
     async (message, call) => {
-      const answer = await batch.putBlobs(
-        message.map((i) => contents[i] as Uint8Array),
-        call,
-      );
-      answer?.forEach((digest, n) => {
-        sameDigest(digests[message[n] as number] as B3Digest, digest);
-      });
-      return answer;
+      const blobs = message.map((i) => contents[i] as Uint8Array);
+      const expected = message.map((i) => digests[i] as B3Digest);
+      return await batch.putBlobs(blobs, expected, call);
     },
     options,
   );
   return !stored.includes(undefined);
 }
 
-/** Bytes that each blob of a message counts for beside its content: tag and length. */
-const CONTENT_OVERHEAD = 6;
+/** Bytes that each blob of a message counts for beside its content: its length, and a tag and that again. */
+const CONTENT_OVERHEAD = 12;
 
 /** Most blobs of one message; the server takes four times as many. */
 const MAX_BLOBS_PER_MESSAGE = 4096;
 
-/** Splits a list into runs of at most {@link CONTENT_MESSAGE_BYTES}; an item above that is alone. */
+/** Splits a list into runs of at most {@link BLOBS_MESSAGE_BYTES}; an item above that is alone. */
 function groupBySize(items: readonly number[], sizeOf: (item: number) => number): number[][] {
   const groups: number[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
@@ -148,7 +143,7 @@ function groupBySize(items: readonly number[], sizeOf: (item: number) => number)
     const last = groups.at(-1);
     if (
       last === undefined ||
-      bytes + size > CONTENT_MESSAGE_BYTES ||
+      bytes + size > BLOBS_MESSAGE_BYTES ||
       last.length === MAX_BLOBS_PER_MESSAGE
     ) {
       groups.push([item]);

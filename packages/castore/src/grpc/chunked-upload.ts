@@ -5,9 +5,10 @@ import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { type Blake3Hash, blake3, createBlake3 } from "../hasher/blake3.js";
-import { CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
+import { CONTENT_MESSAGE_BYTES, MAX_DIGESTS_PER_CALL } from "../rpc/limits.js";
 import type { BatchClient, PutChunkedBlobMessage, UploadMessages } from "./batch-client.js";
 import { LinkedAbort } from "./call.js";
+import { Grouped } from "./grouped.js";
 import type { UploadCounter } from "./upload-counters.js";
 
 /** Chunks named in one message, some 650 KiB. */
@@ -17,6 +18,21 @@ const CHUNKS_PER_MESSAGE = 16_384;
 export interface Uploader {
   readonly batch: BatchClient;
   readonly counter: UploadCounter;
+  readonly asker: Asker;
+}
+
+/** Asks which chunks are missing: those of blobs that are on their way at the same time together. */
+export type Asker = Grouped<B3Digest, boolean>;
+
+/** Questions for chunks that are under way at a time. */
+const MAX_QUESTIONS = 2;
+
+export function askerOf(batch: BatchClient): Asker {
+  return new Grouped((digests, options) => batch.findMissingBlobs(digests, options), {
+    maxUnderWay: MAX_QUESTIONS,
+    maxSize: MAX_DIGESTS_PER_CALL,
+    sizeOf: ({ length }) => length,
+  });
 }
 
 /**
@@ -31,7 +47,7 @@ export async function putInChunks(
   options: CallOptions,
 ): Promise<B3Digest> {
   const call = new LinkedAbort(options.signal);
-  const upload = new ChunkedUpload(uploader, pieces, { signal: call.signal });
+  const upload = new ChunkedUpload(uploader, pieces, { signal: call.signal }, options);
   try {
     return await upload.run();
   } finally {
@@ -54,6 +70,8 @@ class ChunkedUpload implements UploadMessages<PutChunkedBlobMessage> {
   readonly #uploader: Uploader;
   readonly #pieces: AsyncIterable<Uint8Array>;
   readonly #options: CallOptions;
+  /** For questions: they may be shared with others, who have the same signal. */
+  readonly #callerOptions: CallOptions;
   readonly #hash: Blake3Hash = createBlake3();
   readonly #batches: AsyncGenerator<AskedBatch, void, undefined>;
   /** Chunks at the start that the server has. */
@@ -64,10 +82,16 @@ class ChunkedUpload implements UploadMessages<PutChunkedBlobMessage> {
   readonly #counted: B3Digest[] = [];
   hasFailed = false;
 
-  constructor(uploader: Uploader, pieces: AsyncIterable<Uint8Array>, options: CallOptions) {
+  constructor(
+    uploader: Uploader,
+    pieces: AsyncIterable<Uint8Array>,
+    options: CallOptions,
+    callerOptions: CallOptions,
+  ) {
     this.#uploader = uploader;
     this.#pieces = pieces;
     this.#options = options;
+    this.#callerOptions = callerOptions;
     this.#batches = this.#asked();
   }
 
@@ -154,7 +178,7 @@ class ChunkedUpload implements UploadMessages<PutChunkedBlobMessage> {
   }
 
   async #ask({ bytes, lengths }: ChunkBatch): Promise<AskedBatch> {
-    const { batch, counter } = this.#uploader;
+    const { asker, counter } = this.#uploader;
     let end = 0;
     const digests = lengths.map((length) => {
       end += length;
@@ -162,7 +186,7 @@ class ChunkedUpload implements UploadMessages<PutChunkedBlobMessage> {
     });
     counter.begin(digests);
     this.#counted.push(...digests);
-    const missing = await batch.findMissingBlobs(digests, this.#options);
+    const missing = await asker.run(digests, this.#callerOptions);
     if (missing === undefined) throw noBatches();
     lengths.forEach((length, i) => {
       counter.count(digests[i] as B3Digest, length, missing[i] as boolean);

@@ -217,6 +217,10 @@ describe("a server that lies about an upload", () => {
     ["another digest", { putBlobs: async () => ({ digests: [NOWHERE.toBytes()] }) }],
     ["a short digest", { putBlobs: async () => ({ digests: [new Uint8Array(1)] }) }],
     ["too few digests", { putBlobs: async () => ({ digests: [] }) }],
+    [
+      "too many digests",
+      { putBlobs: async () => ({ digests: [digest.toBytes(), digest.toBytes()] }) },
+    ],
     ["a position outside", { findMissingBlobs: async () => ({ missing: [1] }) }],
   ] as const)("is caught in a batch: %s", async (_label, script) => {
     const findMissingBlobs = async () => ({ missing: [0] });

@@ -1,7 +1,10 @@
-import { chunkSizes } from "../chunking/fastcdc.js";
+import { CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
 
-/** Longest blob that is sent in one piece: what the store would not cut either. */
-export const MAX_WHOLE_BYTES: number = chunkSizes().min;
+/**
+ * Longest blob that is sent as a whole, in a message with others. The server cuts it, as it cuts all blobs: of
+ * one that is no longer than a few chunks there is little that it could have already.
+ */
+export const MAX_WHOLE_BYTES: number = CONTENT_MESSAGE_BYTES;
 
 /** What is set aside at first; it doubles up to {@link MAX_WHOLE_BYTES}. */
 const FIRST_BYTES = 16 * 1024;

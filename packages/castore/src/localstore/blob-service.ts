@@ -12,8 +12,7 @@ import type {
 import { resolveRange } from "../blobservice/byte-range.js";
 import type { BlobChunks, ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
-import { chunkSizes } from "../chunking/fastcdc.js";
-import { type B3Digest, DIGEST_LENGTH } from "../digest.js";
+import { type B3Digest, DIGEST_LENGTH, joinDigests } from "../digest.js";
 import { BlobUpload } from "./blob-upload.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { ChunkedReader } from "./chunked-reader.js";
@@ -22,9 +21,15 @@ import type { RecordLocation } from "./index-rows.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
 import { Turns } from "./turns.js";
+import { MAX_WHOLE_BYTES, putWholeBlobs } from "./whole-blobs.js";
 
-/** Blobs up to this size are one chunk whatever they hold, so they need no cutting. */
-const SINGLE_CHUNK_BYTES: number = chunkSizes().min;
+/** Whether a blob that is there as a whole is stored from where it lies. */
+function isWhole({ byteLength }: Uint8Array): boolean {
+  return byteLength <= MAX_WHOLE_BYTES;
+}
+
+/** What there is of a blob that is stored: one of these. */
+const HOLDS_BLOB = [RecordKind.CHUNK, RecordKind.CHUNK_LIST] as const;
 
 /** Blobs as records in packs: small ones whole, larger ones as content-defined chunks. */
 export class LocalBlobService implements BlobService, ChunkedBlobUpload {
@@ -41,11 +46,11 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
 
   async hasMany(digests: readonly B3Digest[], options: CallOptions = {}): Promise<boolean[]> {
     options.signal?.throwIfAborted();
-    const present: boolean[] = [];
-    for (const digest of digests) {
-      const isThere = this.#hasSingle(digest);
-      // Most that is not there has no list either, and is not worth a promise.
-      present.push(isThere || (this.#hasList(digest) && (await this.#hasChunks(digest))));
+    const present = new Array<boolean>(digests.length).fill(true);
+    const { neither, other } = this.#core.absent(HOLDS_BLOB, joinDigests(digests));
+    for (const i of neither) present[i] = false;
+    for (const i of other) {
+      present[i] = await this.#hasChunks(digests[i] as B3Digest);
       options.signal?.throwIfAborted();
     }
     return present;
@@ -139,23 +144,16 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
   async putMany(blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
     options.signal?.throwIfAborted();
     if (blobs.length === 0) return [];
-    const small = blobs.filter((blob) => blob.byteLength <= SINGLE_CHUNK_BYTES);
-    const [digests, large] = await Promise.all([
-      small.length === 0 ? [] : this.#core.store(RecordKind.CHUNK, small, options.signal),
-      Promise.all(
-        blobs
-          .filter((blob) => blob.byteLength > SINGLE_CHUNK_BYTES)
-          .map((blob) => this.put([blob], options)),
-      ),
+    if (blobs.every(isWhole)) return await putWholeBlobs(this.#core, blobs, options.signal);
+    const whole = blobs.filter(isWhole);
+    const [digests, long] = await Promise.all([
+      whole.length === 0 ? [] : putWholeBlobs(this.#core, whole, options.signal),
+      Promise.all(blobs.filter((blob) => !isWhole(blob)).map((blob) => this.put([blob], options))),
     ]);
-    if (large.length === 0) return digests;
-    let nextSmall = 0;
-    let nextLarge = 0;
+    let nextWhole = 0;
+    let nextLong = 0;
     return blobs.map(
-      (blob) =>
-        (blob.byteLength <= SINGLE_CHUNK_BYTES
-          ? digests[nextSmall++]
-          : large[nextLarge++]) as B3Digest,
+      (blob) => (isWhole(blob) ? digests[nextWhole++] : long[nextLong++]) as B3Digest,
     );
   }
 

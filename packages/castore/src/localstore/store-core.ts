@@ -9,7 +9,7 @@ import { ChunkFiller, type WantedContent } from "./chunk-filler.js";
 import { loadZstd, type ZstdCodec } from "./compression.js";
 import { DecoderPool } from "./decoder-pool.js";
 import { EncoderPool } from "./encoder-pool.js";
-import { IndexReader } from "./index-database.js";
+import { type AbsentKeys, IndexReader } from "./index-database.js";
 import type { RecordLocation } from "./index-rows.js";
 import { KeyQueue } from "./key-queue.js";
 import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layout.js";
@@ -183,6 +183,14 @@ export class StoreCore {
 
   has(kind: RecordKind, key: Uint8Array): boolean {
     return this.index()?.has(kind, key) ?? false;
+  }
+
+  /** See {@link IndexReader.absent}. */
+  absent(kinds: readonly [RecordKind, RecordKind], keys: Uint8Array): AbsentKeys {
+    const index = this.index();
+    if (index !== undefined) return index.absent(kinds, keys);
+    const count = keys.byteLength / DIGEST_LENGTH;
+    return { neither: Array.from({ length: count }, (_, i) => i), other: [] };
   }
 
   /**

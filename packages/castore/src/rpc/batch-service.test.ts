@@ -1,15 +1,15 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import {
   BatchService,
-  type PutChunkedBlobRequestSchema,
+  PutChunkedBlobRequestSchema,
   type PutDirectoriesRequestSchema,
 } from "@tvix/protos/batch";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BlobService } from "../blobservice/blob-service.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
 import { concatBytes } from "../bytes.js";
-import type { B3Digest } from "../digest.js";
+import { type B3Digest, joinDigests } from "../digest.js";
 import { MemoryDirectoryService } from "../directoryservice/memory.js";
 import { blake3 } from "../hasher/blake3.js";
 import type { Directory } from "../nodes/directory.js";
@@ -73,11 +73,26 @@ describe("FindMissingBlobs", () => {
     expect((await client().findMissingBlobs({})).missing).toEqual([]);
   });
 
-  it("refuses digests of another length, and too many", async () => {
-    const short = client().findMissingBlobs({ digests: [new Uint8Array(31)] });
-    await expectFailure(short, Code.InvalidArgument, /^invalid digest length/);
-    const digests = new Array(MAX_DIGESTS_PER_CALL + 1).fill(NOWHERE.toBytes());
-    const many = client().findMissingBlobs({ digests });
+  it("takes digests in a row", async () => {
+    const [a, b] = (await blobs.putMany([Uint8Array.of(1), Uint8Array.of(2)])) as [
+      B3Digest,
+      B3Digest,
+    ];
+    const row = (...digests: B3Digest[]) => concatBytes(digests.map((digest) => digest.toBytes()));
+    const digests = [row(NOWHERE, a), row(b), row(b, NOWHERE, NOWHERE)];
+    expect((await client().findMissingBlobs({ digests })).missing).toEqual([0, 4, 5]);
+  });
+
+  it.each([0, 31, 33, 65])("refuses a digest of %i bytes", async (length) => {
+    const call = client().findMissingBlobs({ digests: [new Uint8Array(length)] });
+    await expectFailure(call, Code.InvalidArgument, /^invalid digest length/);
+  });
+
+  it.each([
+    ["", () => new Array(MAX_DIGESTS_PER_CALL + 1).fill(NOWHERE.toBytes())],
+    [" in a row", () => [new Uint8Array(32 * (MAX_DIGESTS_PER_CALL + 1))]],
+  ])("refuses too many%s", async (_how, digests) => {
+    const many = client().findMissingBlobs({ digests: digests() });
     await expectFailure(many, Code.InvalidArgument, /65537 digests, more than 65536/);
   });
 });
@@ -93,7 +108,27 @@ describe("PutBlobs", () => {
     }
   });
 
+  it("takes several in a row, where their lengths are told", async () => {
+    const pieces = [seededBytes(1, 10), new Uint8Array(0), seededBytes(2, 20), seededBytes(3, 30)];
+    const [a, none, b, c] = pieces as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    const contents = [concatBytes([none, a, none, b]), c];
+    const { digests } = await client().putBlobs({ contents, lengths: [0, 10, 0, 20, 30, 0] });
+    const expected = [none, a, none, b, c, none].map((piece) => blake3(piece));
+    expect(digests).toEqual([joinDigests(expected)]);
+  });
+
+  it.each([
+    ["a blob across two elements", [9, 11], /do not fit/],
+    ["too few lengths", [10], /more bytes than/],
+    ["too many lengths", [10, 10, 1], /fewer bytes than/],
+  ])("refuses %s", async (_name, lengths, message) => {
+    const contents = [new Uint8Array(10), new Uint8Array(10)];
+    await expectFailure(client().putBlobs({ contents, lengths }), Code.InvalidArgument, message);
+  });
+
   it("refuses too many blobs, and too many bytes", async () => {
+    const lengths = new Array(MAX_BLOBS_PER_CALL + 1).fill(0);
+    await expectFailure(client().putBlobs({ lengths }), Code.InvalidArgument, /16385 blobs/);
     const many = { contents: new Array(MAX_BLOBS_PER_CALL + 1).fill(new Uint8Array(0)) };
     await expectFailure(client().putBlobs(many), Code.InvalidArgument, /16385 blobs/);
     const large = { contents: [new Uint8Array(4 * 1024 * 1024), Uint8Array.of(1)] };
@@ -247,7 +282,7 @@ describe.each([
 
   it("refuses more chunks than it holds in memory", async () => {
     const chunk = { digest: blake3(pieces[1] as Uint8Array).toBytes(), size: 10n };
-    const part = { chunks: new Array(65_536).fill(chunk) };
+    const part = create(PutChunkedBlobRequestSchema, { chunks: new Array(65_536).fill(chunk) });
     const call = put(...new Array(17).fill(part), { digest: digest.toBytes() });
     await expectFailure(call, Code.InvalidArgument, /1114112 chunks, more than 1048576/);
   });

@@ -7,6 +7,7 @@ import {
 } from "@connectrpc/connect";
 import {
   BatchService,
+  type PutBlobsRequest,
   type PutChunkedBlobRequest,
   type PutDirectoriesRequest,
 } from "@tvix/protos/batch";
@@ -17,7 +18,7 @@ import {
   canPutChunked,
   joinChunks,
 } from "../blobservice/chunked-blob-upload.js";
-import type { B3Digest } from "../digest.js";
+import { B3Digest, DIGEST_LENGTH, joinDigests } from "../digest.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
 import type { Directory } from "../nodes/directory.js";
 import { decodeDirectory } from "../wire/directory-codec.js";
@@ -66,8 +67,8 @@ export function registerBatchService(
         const present = await blobs.hasMany(digestFields(digests), { signal: context.signal });
         return { missing: positionsOfFalse(present) };
       }),
-    putBlobs: ({ contents }, context) =>
-      answer(context, options, () => putBlobs(blobs, contents, context)),
+    putBlobs: (request, context) =>
+      answer(context, options, () => putBlobs(blobs, request, context)),
     putChunkedBlob: (requests, context) =>
       answer(context, chunkedPolicy, () => putChunkedBlob(blobs, requests, context)),
     putDirectories: (requests, context) =>
@@ -85,15 +86,42 @@ export function registerBatchService(
 
 async function putBlobs(
   blobs: BlobService,
-  contents: Uint8Array[],
+  { contents, lengths }: PutBlobsRequest,
   { signal }: HandlerContext,
 ): Promise<{ digests: Uint8Array[] }> {
-  checkCount("blobs", contents.length, MAX_BLOBS_PER_CALL);
+  checkCount("blobs", Math.max(contents.length, lengths.length), MAX_BLOBS_PER_CALL);
   const bytes = contents.reduce((sum, content) => sum + content.byteLength, 0);
   checkCount("bytes", bytes, PEER_MESSAGE_BYTES);
+  if (lengths.length > 0) {
+    const digests = await blobs.putMany(cut(contents, lengths), { signal });
+    return { digests: [joinDigests(digests)] };
+  }
   const digests = await blobs.putMany(contents, { signal });
   return { digests: digests.map((digest) => digest.toBytes()) };
 }
+
+/** Blobs of these lengths, of which each element of `contents` holds some in a row. */
+function cut(contents: readonly Uint8Array[], lengths: readonly number[]): Uint8Array[] {
+  const blobs: Uint8Array[] = [];
+  const rest = lengths.values();
+  for (const run of contents) {
+    for (let end = 0; end < run.byteLength; ) {
+      const length = rest.next().value;
+      if (length === undefined) throw invalid("there are more bytes than the lengths say");
+      end += length;
+      if (end > run.byteLength) throw invalid("the lengths do not fit the contents");
+      blobs.push(run.subarray(end - length, end));
+    }
+  }
+  // Those after the last byte can only be empty.
+  for (const length of rest) {
+    if (length > 0) throw invalid("there are fewer bytes than the lengths say");
+    blobs.push(NO_BYTES);
+  }
+  return blobs;
+}
+
+const NO_BYTES = new Uint8Array(0);
 
 async function putChunkedBlob(
   blobs: BlobService,
@@ -197,8 +225,20 @@ async function hasDirectories(
 }
 
 function digestFields(fields: readonly Uint8Array[]): B3Digest[] {
-  checkCount("digests", fields.length, MAX_DIGESTS_PER_CALL);
-  return fields.map(digestField);
+  const count = fields.reduce((sum, field) => sum + digestsIn(field), 0);
+  checkCount("digests", count, MAX_DIGESTS_PER_CALL);
+  return fields.flatMap((field) => {
+    // One of another length is refused with its length.
+    if (field.byteLength === 0 || field.byteLength % DIGEST_LENGTH > 0) return digestField(field);
+    return Array.from({ length: digestsIn(field) }, (_, i) =>
+      B3Digest.fromRange(field, i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH),
+    );
+  });
+}
+
+/** How many digests are in a row; a field of another length counts as one. */
+function digestsIn({ byteLength }: Uint8Array): number {
+  return byteLength % DIGEST_LENGTH > 0 ? 1 : Math.max(1, byteLength / DIGEST_LENGTH);
 }
 
 function positionsOfFalse(flags: readonly boolean[]): number[] {

@@ -4,6 +4,9 @@ export const PEER_MESSAGE_BYTES: number = 4 * 1024 * 1024;
 /** How much content goes into one message: large enough to be fast, small enough to share a connection. */
 export const CONTENT_MESSAGE_BYTES: number = 1024 * 1024;
 
+/** How much content of small blobs goes into one message: half of a batch of an import. */
+export const BLOBS_MESSAGE_BYTES: number = 2 * 1024 * 1024 + 128 * 1024;
+
 /** Most digests in one question for what is missing, 2.1 MiB on the wire. */
 export const MAX_DIGESTS_PER_CALL = 65_536;
 

@@ -88,6 +88,8 @@ export class ServerCall {
         schema: this.#entry.spec.method.input,
         maxBytes: this.#options.limits.maxReceiveBytes,
         maxFields: this.#options.limits.maxReceiveFields,
+        // Handlers hand what comes in over to threads.
+        shared: true,
         decompress,
       });
       this.#context = context;

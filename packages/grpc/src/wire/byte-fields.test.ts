@@ -1,5 +1,11 @@
-import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { PutBlobsRequestSchema } from "@tvix/protos/batch";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { FindMissingBlobsRequestSchema, PutBlobsRequestSchema } from "@tvix/protos/batch";
 import {
   BlobChunkSchema,
   PutBlobResponseSchema,
@@ -42,13 +48,29 @@ describe("encodeByteFields()", () => {
     const length = fc.oneof(fc.nat(20), fc.constant(16_384), fc.constant(20_000));
     fc.assert(
       fc.property(fc.array(length, { maxLength: 8 }), (lengths) => {
-        const contents = lengths.map((bytes, i) => new Uint8Array(bytes).fill(i));
-        const message = create(PutBlobsRequestSchema, { contents });
-        const expected = toBinary(PutBlobsRequestSchema, message);
-        expectEqual(encoded(PutBlobsRequestSchema, { contents }), expected);
+        const digests = lengths.map((bytes, i) => new Uint8Array(bytes).fill(i));
+        const message = create(FindMissingBlobsRequestSchema, { digests });
+        const expected = toBinary(FindMissingBlobsRequestSchema, message);
+        expectEqual(encoded(FindMissingBlobsRequestSchema, { digests }), expected);
       }),
       { seed: 7, numRuns: 200 },
     );
+  });
+
+  it("writes the fields of other types in front", () => {
+    const input = {
+      contents: [new Uint8Array(3), new Uint8Array(20_000).fill(1)],
+      lengths: [3, 7],
+    };
+    const message = create(PutBlobsRequestSchema, input);
+    for (const given of [input, message]) {
+      const bytes = encoded(PutBlobsRequestSchema, given) as Uint8Array;
+      expect([...bytes.subarray(0, 4)]).toEqual([0x12, 2, 3, 7]);
+      const { contents, lengths } = fromBinary(PutBlobsRequestSchema, bytes);
+      expect(lengths).toEqual([3, 7]);
+      expect(contents).toHaveLength(2);
+      for (const [i, content] of input.contents.entries()) expectEqual(contents[i], content);
+    }
   });
 
   it("copies what is short and sends what is long from where it is", () => {
@@ -72,6 +94,7 @@ describe("byteFieldsOf()", () => {
 
   it.each([
     { title: "with fields of other types", schema: StatBlobRequestSchema, message: {} },
+    { title: "of these with short byte strings", schema: PutBlobsRequestSchema, message: {} },
     { title: "with unknown fields", schema: BlobChunkSchema, message: withUnknown },
     { title: "whose field holds something else", schema: BlobChunkSchema, message: wrong },
     { title: "that is none", schema: BlobChunkSchema, message: undefined },

@@ -1,9 +1,16 @@
 /**
- * Encodes messages that consist of byte strings, such as pieces of a file. The general encoder copies
- * each byte string; here long ones are sent from where they are.
+ * Encodes messages with long byte strings, such as pieces of a file. The general encoder copies each byte
+ * string; here long ones are sent from where they are.
  */
 
-import { type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  type Message,
+  ScalarType,
+  toBinary,
+} from "@bufbuild/protobuf";
 
 /** Byte strings up to this length are copied: one write is cheaper than two. */
 const COPY_LIMIT = 16 * 1024;
@@ -21,20 +28,30 @@ interface ByteField {
   readonly repeated: boolean;
 }
 
-/** The fields of schemas; `undefined` for those that have others too. */
-const plans = new WeakMap<DescMessage, readonly ByteField[] | undefined>();
+/** The fields of a schema that are byte strings. */
+interface Plan {
+  readonly fields: readonly ByteField[];
+  /** Whether it has others too. */
+  readonly hasOthers: boolean;
+}
+
+const plans = new WeakMap<DescMessage, Plan>();
+
+const NO_BYTES = new Uint8Array(0);
 
 /** A message as the byte strings of its fields, in the order in which they are written. */
 export interface ByteFields {
   /** Length of the encoded message. */
   readonly length: number;
+  /** Its other fields, encoded: they come first. */
+  readonly others: Uint8Array;
   readonly values: readonly (readonly [tag: number, bytes: Uint8Array])[];
 }
 
 /** Looks at a message, whole or as plain object; `undefined` when it is for the general encoder. */
 export function byteFieldsOf(schema: DescMessage, message: unknown): ByteFields | undefined {
-  const fields = planOf(schema);
-  if (fields === undefined || typeof message !== "object" || message === null) {
+  const { fields, hasOthers } = planOf(schema);
+  if (fields.length === 0 || typeof message !== "object" || message === null) {
     return undefined;
   }
   const content = message as Readonly<Record<string, unknown>>;
@@ -43,6 +60,7 @@ export function byteFieldsOf(schema: DescMessage, message: unknown): ByteFields 
   }
   const values: [number, Uint8Array][] = [];
   let length = 0;
+  let hasLong = false;
   for (const { name, tag, repeated } of fields) {
     for (const bytes of listOf(content[name])) {
       if (!(bytes instanceof Uint8Array)) {
@@ -51,10 +69,33 @@ export function byteFieldsOf(schema: DescMessage, message: unknown): ByteFields 
       if (repeated || bytes.byteLength > 0) {
         values.push([tag, bytes]);
         length += varintLength(tag) + varintLength(bytes.byteLength) + bytes.byteLength;
+        hasLong ||= bytes.byteLength > COPY_LIMIT;
       }
     }
   }
-  return { length, values };
+  if (!hasOthers) {
+    return { length, others: NO_BYTES, values };
+  }
+  if (!hasLong) {
+    return undefined;
+  }
+  const others = toBinary(schema, without(fields, schema, content));
+  return { length: length + others.byteLength, others, values };
+}
+
+/** The message with these fields left out. */
+function without(
+  fields: readonly ByteField[],
+  schema: DescMessage,
+  content: Readonly<Record<string, unknown>>,
+): Message {
+  const rest: Record<string, unknown> = { ...content };
+  for (const { name } of fields) {
+    delete rest[name];
+  }
+  delete rest["$typeName"];
+  // The types of what callers and handlers give were checked against the schema.
+  return create(schema, rest as never);
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -65,11 +106,15 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 /** Writes the fields behind `room` bytes for a header, as byte strings to be sent in a row. */
-export function encodeByteFields({ values }: ByteFields, room: number): [Buffer, ...Uint8Array[]] {
+export function encodeByteFields(
+  { others, values }: ByteFields,
+  room: number,
+): [Buffer, ...Uint8Array[]] {
   const parts: Uint8Array[] = [];
-  const copied = Buffer.allocUnsafe(room + copiedLength(values));
+  const copied = Buffer.allocUnsafe(room + others.byteLength + copiedLength(values));
+  copied.set(others, room);
   let start = 0;
-  let end = room;
+  let end = room + others.byteLength;
   for (const [tag, bytes] of values) {
     end = writeVarint(copied, writeVarint(copied, end, tag), bytes.byteLength);
     if (bytes.byteLength <= COPY_LIMIT) {
@@ -95,14 +140,14 @@ function copiedLength(values: ByteFields["values"]): number {
   return length;
 }
 
-function planOf(schema: DescMessage): readonly ByteField[] | undefined {
-  if (plans.has(schema)) {
-    return plans.get(schema);
+function planOf(schema: DescMessage): Plan {
+  const known = plans.get(schema);
+  if (known !== undefined) {
+    return known;
   }
-  const fields = schema.fields.map(byteField);
-  const plan = fields.every((field) => field !== undefined)
-    ? fields.sort((a, b) => a.tag - b.tag)
-    : undefined;
+  const fields = schema.fields.map(byteField).filter((field) => field !== undefined);
+  const hasOthers = fields.length < schema.fields.length;
+  const plan = { fields: fields.sort((a, b) => a.tag - b.tag), hasOthers };
   plans.set(schema, plan);
   return plan;
 }

@@ -15,6 +15,9 @@ import { byteFieldsOf, encodeByteFields } from "./byte-fields.js";
 const SMALL_PART = 4096;
 const MAX_SMALL_PARTS = 64;
 
+/** Messages from this length on are collected in shared memory, where that is wanted. */
+const MIN_SHARED_BYTES = 64 * 1024;
+
 /** A message with its header, as one or more byte strings to be written in a row. */
 export type EncodedMessage = readonly [Buffer, ...Uint8Array[]];
 
@@ -87,14 +90,17 @@ function toMessage(schema: DescMessage, message: unknown): Message {
 export class Deframer {
   readonly #maxBytes: number;
   readonly #onMessage: (message: RawMessage) => void;
+  readonly #shared: boolean;
   #parts: Buffer[] = [];
   #held = 0;
   /** How many parts at the end are small. */
   #small = 0;
 
-  constructor(maxBytes: number, onMessage: (message: RawMessage) => void) {
+  /** @param shared - whether long messages go to memory that threads can share, where they need no copy */
+  constructor(maxBytes: number, onMessage: (message: RawMessage) => void, shared = false) {
     this.#maxBytes = maxBytes;
     this.#onMessage = onMessage;
+    this.#shared = shared;
   }
 
   /** Whether a message has begun and is not complete. */
@@ -166,7 +172,7 @@ export class Deframer {
 
   #complete(need: number): void {
     const compressed = isCompressed(this.#first(), 0);
-    const message = Buffer.allocUnsafeSlow(need - FRAME_HEADER_LEN);
+    const message = this.#allocate(need - FRAME_HEADER_LEN);
     let skip = FRAME_HEADER_LEN;
     let filled = 0;
     let rest: Buffer | undefined;
@@ -184,6 +190,12 @@ export class Deframer {
     if (rest !== undefined) {
       this.push(rest);
     }
+  }
+
+  #allocate(length: number): Buffer {
+    return this.#shared && length >= MIN_SHARED_BYTES
+      ? Buffer.from(new SharedArrayBuffer(length))
+      : Buffer.allocUnsafeSlow(length);
   }
 
   #length(bytes: Buffer, offset: number): number {

@@ -30,6 +30,8 @@ export interface InboxOptions {
   readonly highWaterBytes?: number | undefined;
   /** See `checkFields()`; without it, there may be as many as there are. */
   readonly maxFields?: number | undefined;
+  /** Whether long messages go to shared memory. Default: no, since not all code takes that. */
+  readonly shared?: boolean | undefined;
   /** For messages that are flagged as compressed. */
   readonly decompress?: Decompress | undefined;
   /** Called once when the consumer wants no more messages. */
@@ -59,7 +61,11 @@ export class Inbox implements AsyncIterableIterator<Message, undefined> {
     this.#stream = stream;
     this.#options = options;
     this.#highWaterBytes = options.highWaterBytes ?? HIGH_WATER_BYTES;
-    this.#deframer = new Deframer(options.maxBytes, (message) => this.#receive(message));
+    this.#deframer = new Deframer(
+      options.maxBytes,
+      (message) => this.#receive(message),
+      options.shared,
+    );
   }
 
   /** Whether somebody waits for a message that has not come. */

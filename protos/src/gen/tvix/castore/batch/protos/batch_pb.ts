@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix/castore/batch/protos/batch.proto.
  */
 export const file_tvix_castore_batch_protos_batch: GenFile = /*@__PURE__*/
-  fileDesc("CiV0dml4L2Nhc3RvcmUvYmF0Y2gvcHJvdG9zL2JhdGNoLnByb3RvEhV0dml4LmNhc3RvcmUuYmF0Y2gudjEiKgoXRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIrChhGaW5kTWlzc2luZ0Jsb2JzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSIjCg9QdXRCbG9ic1JlcXVlc3QSEAoIY29udGVudHMYASADKAwiIwoQUHV0QmxvYnNSZXNwb25zZRIPCgdkaWdlc3RzGAEgAygMIqwBChVQdXRDaHVua2VkQmxvYlJlcXVlc3QSDgoGZGlnZXN0GAEgASgMEkYKBmNodW5rcxgCIAMoCzI2LnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlcXVlc3QuQ2h1bmtNZXRhEhAKCGNvbnRlbnRzGAMgASgMGikKCUNodW5rTWV0YRIOCgZkaWdlc3QYASABKAwSDAoEc2l6ZRgCIAEoBCIYChZQdXRDaHVua2VkQmxvYlJlc3BvbnNlIjAKHUZpbmRNaXNzaW5nRGlyZWN0b3JpZXNSZXF1ZXN0Eg8KB2RpZ2VzdHMYASADKAwiMQoeRmluZE1pc3NpbmdEaXJlY3Rvcmllc1Jlc3BvbnNlEg8KB21pc3NpbmcYASADKA0iQQoVUHV0RGlyZWN0b3JpZXNSZXF1ZXN0EhMKC2RpcmVjdG9yaWVzGAEgAygMEhMKC3Jvb3RfZGlnZXN0GAIgASgMIi0KFlB1dERpcmVjdG9yaWVzUmVzcG9uc2USEwoLcm9vdF9kaWdlc3QYASABKAwyygQKDEJhdGNoU2VydmljZRJzChBGaW5kTWlzc2luZ0Jsb2JzEi4udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXF1ZXN0Gi8udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXNwb25zZRJbCghQdXRCbG9icxImLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRCbG9ic1JlcXVlc3QaJy50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0QmxvYnNSZXNwb25zZRJvCg5QdXRDaHVua2VkQmxvYhIsLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlcXVlc3QaLS50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0Q2h1bmtlZEJsb2JSZXNwb25zZSgBEm8KDlB1dERpcmVjdG9yaWVzEiwudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dERpcmVjdG9yaWVzUmVxdWVzdBotLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXREaXJlY3Rvcmllc1Jlc3BvbnNlKAEShQEKFkZpbmRNaXNzaW5nRGlyZWN0b3JpZXMSNC50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdEaXJlY3Rvcmllc1JlcXVlc3QaNS50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdEaXJlY3Rvcmllc1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("CiV0dml4L2Nhc3RvcmUvYmF0Y2gvcHJvdG9zL2JhdGNoLnByb3RvEhV0dml4LmNhc3RvcmUuYmF0Y2gudjEiKgoXRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIrChhGaW5kTWlzc2luZ0Jsb2JzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSI0Cg9QdXRCbG9ic1JlcXVlc3QSEAoIY29udGVudHMYASADKAwSDwoHbGVuZ3RocxgCIAMoDSIjChBQdXRCbG9ic1Jlc3BvbnNlEg8KB2RpZ2VzdHMYASADKAwirAEKFVB1dENodW5rZWRCbG9iUmVxdWVzdBIOCgZkaWdlc3QYASABKAwSRgoGY2h1bmtzGAIgAygLMjYudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dENodW5rZWRCbG9iUmVxdWVzdC5DaHVua01ldGESEAoIY29udGVudHMYAyABKAwaKQoJQ2h1bmtNZXRhEg4KBmRpZ2VzdBgBIAEoDBIMCgRzaXplGAIgASgEIhgKFlB1dENodW5rZWRCbG9iUmVzcG9uc2UiMAodRmluZE1pc3NpbmdEaXJlY3Rvcmllc1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIxCh5GaW5kTWlzc2luZ0RpcmVjdG9yaWVzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSJBChVQdXREaXJlY3Rvcmllc1JlcXVlc3QSEwoLZGlyZWN0b3JpZXMYASADKAwSEwoLcm9vdF9kaWdlc3QYAiABKAwiLQoWUHV0RGlyZWN0b3JpZXNSZXNwb25zZRITCgtyb290X2RpZ2VzdBgBIAEoDDLKBAoMQmF0Y2hTZXJ2aWNlEnMKEEZpbmRNaXNzaW5nQmxvYnMSLi50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QaLy50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdCbG9ic1Jlc3BvbnNlElsKCFB1dEJsb2JzEiYudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dEJsb2JzUmVxdWVzdBonLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRCbG9ic1Jlc3BvbnNlEm8KDlB1dENodW5rZWRCbG9iEiwudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dENodW5rZWRCbG9iUmVxdWVzdBotLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlc3BvbnNlKAESbwoOUHV0RGlyZWN0b3JpZXMSLC50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0RGlyZWN0b3JpZXNSZXF1ZXN0Gi0udHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dERpcmVjdG9yaWVzUmVzcG9uc2UoARKFAQoWRmluZE1pc3NpbmdEaXJlY3RvcmllcxI0LnR2aXguY2FzdG9yZS5iYXRjaC52MS5GaW5kTWlzc2luZ0RpcmVjdG9yaWVzUmVxdWVzdBo1LnR2aXguY2FzdG9yZS5iYXRjaC52MS5GaW5kTWlzc2luZ0RpcmVjdG9yaWVzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * Asks which blobs are missing.
@@ -22,7 +22,7 @@ export const file_tvix_castore_batch_protos_batch: GenFile = /*@__PURE__*/
  */
 export type FindMissingBlobsRequest = Message<"tvix.castore.batch.v1.FindMissingBlobsRequest"> & {
   /**
-   * Digests of blobs or chunks; 32 bytes each.
+   * Digests of blobs or chunks; 32 bytes each, and several in a row in one element count as several.
    *
    * @generated from field: repeated bytes digests = 1;
    */
@@ -64,11 +64,18 @@ export const FindMissingBlobsResponseSchema: GenMessage<FindMissingBlobsResponse
  */
 export type PutBlobsRequest = Message<"tvix.castore.batch.v1.PutBlobsRequest"> & {
   /**
-   * The content of each.
+   * The content of each or, with `lengths`, of several in a row.
    *
    * @generated from field: repeated bytes contents = 1;
    */
   contents: Uint8Array[];
+
+  /**
+   * When it is not empty: the length of each blob, in the order of `contents`. Each is in one element.
+   *
+   * @generated from field: repeated uint32 lengths = 2;
+   */
+  lengths: number[];
 };
 
 /**
@@ -85,7 +92,8 @@ export const PutBlobsRequestSchema: GenMessage<PutBlobsRequest> = /*@__PURE__*/
  */
 export type PutBlobsResponse = Message<"tvix.castore.batch.v1.PutBlobsResponse"> & {
   /**
-   * BLAKE3 of each, in the order of the request; 32 bytes each.
+   * BLAKE3 of each, in the order of the request; 32 bytes each. One element with all of them in a row where the
+   * request had `lengths`.
    *
    * @generated from field: repeated bytes digests = 1;
    */

@@ -1,0 +1,64 @@
+import { chunkSizes, cutChunks } from "../chunking/fastcdc.js";
+import type { B3Digest } from "../digest.js";
+import { blake3 } from "../hasher/blake3.js";
+import { encodeChunkList } from "./chunk-list.js";
+import { RecordKind } from "./pack-format.js";
+import type { StoreCore } from "./store-core.js";
+
+const SIZES = chunkSizes();
+
+/** Longest blob that is cut where it lies. Cutting takes a copy of it, in memory that stays. */
+export const MAX_WHOLE_BYTES: number = 2 * 1024 * 1024;
+
+/**
+ * Stores blobs that lie in memory whole, none above {@link MAX_WHOLE_BYTES}: all of their chunks together, and
+ * then the lists of those that have several. They must stay as they are until the promise settles.
+ *
+ * @param signal - ends the wait for another process that writes
+ * @returns the digest of each, once all are durable
+ */
+export async function putWholeBlobs(
+  core: StoreCore,
+  blobs: readonly Uint8Array[],
+  signal?: AbortSignal,
+): Promise<B3Digest[]> {
+  const lengths = blobs.map(chunkLengths);
+  const chunks = blobs.flatMap((blob, i) => split(blob, lengths[i] as readonly number[]));
+  const digests = await core.store(RecordKind.CHUNK, chunks, signal);
+  if (chunks.length === blobs.length) return digests;
+  signal?.throwIfAborted();
+  let next = 0;
+  return await Promise.all(
+    blobs.map((blob, i) => {
+      const sizes = lengths[i] as readonly number[];
+      next += sizes.length;
+      const first = next - sizes.length;
+      if (sizes.length === 1) return digests[first] as B3Digest;
+      const list = sizes.map((size, n) => ({ digest: digests[first + n] as B3Digest, size }));
+      return storeList(core, blake3(blob), encodeChunkList(list), signal);
+    }),
+  );
+}
+
+async function storeList(
+  core: StoreCore,
+  digest: B3Digest,
+  list: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<B3Digest> {
+  await core.storeKeyed(RecordKind.CHUNK_LIST, digest.toBytes(), list, signal);
+  return digest;
+}
+
+function chunkLengths(blob: Uint8Array): readonly number[] {
+  return blob.byteLength <= SIZES.min ? [blob.byteLength] : cutChunks(blob, SIZES, true);
+}
+
+function split(blob: Uint8Array, lengths: readonly number[]): readonly Uint8Array[] {
+  if (lengths.length === 1) return [blob];
+  let end = 0;
+  return lengths.map((length) => {
+    end += length;
+    return blob.subarray(end - length, end);
+  });
+}
