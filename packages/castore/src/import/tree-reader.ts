@@ -7,11 +7,14 @@ import { type RawPath, toFsPath } from "./raw-path.js";
 import { EntryKind, isSettled, StatRecordBuilder } from "./stat-record.js";
 import { TreeEventWriter } from "./tree-events.js";
 
-/** Files up to this size travel together; larger ones in batches of their own. Equal to the smallest chunk. */
-export const SMALL_FILE_BYTES: number = 128 * 1024;
+/** Files up to this size travel together; larger ones in batches of their own, and as streams. */
+export const SMALL_FILE_BYTES: number = 1024 * 1024;
 
-/** Memory for the content of one batch: a small file more than what fills it. */
-export const BATCH_BYTES: number = 4 * 1024 * 1024 + SMALL_FILE_BYTES;
+/** So much of a file is read before its length is known: most have less. */
+const PROBE_BYTES = 128 * 1024;
+
+/** Memory for the content of one batch; it is full when another small file may not fit. */
+export const BATCH_BYTES: number = 4 * 1024 * 1024 + PROBE_BYTES;
 
 /** Events after which a batch is handed over though its content has room. */
 const MAX_EVENT_BYTES = 1024 * 1024;
@@ -182,9 +185,13 @@ class TreeReader {
     const memory = this.#content();
     let before: BigIntStats | undefined;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const length = readAll(fd, memory, this.#filled, SMALL_FILE_BYTES + 1);
-      const after = regularStat(fd, path);
+      let length = readAll(fd, memory, this.#filled, PROBE_BYTES + 1);
+      let after = regularStat(fd, path);
       if (after.size > SMALL_FILE_BYTES) return after;
+      if (length > PROBE_BYTES) {
+        length += readAll(fd, memory, this.#filled + length, SMALL_FILE_BYTES + 1 - length, length);
+        after = regularStat(fd, path);
+      }
       // Nothing has changed it since long before, or at least not since the last look at it.
       const isStable =
         isSettled(after, this.#nowNs) || (before !== undefined && isUnchanged(before, after));
