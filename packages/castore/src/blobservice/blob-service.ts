@@ -6,6 +6,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@link BlobService.putMany}. */
+export interface PutManyOptions extends CallOptions {
+  /**
+   * Whether the caller has found the blobs missing a moment ago, so that to look for them first would be in
+   * vain. What is stored all the same is still stored once.
+   */
+  readonly areMissing?: boolean;
+}
+
 /** A part of a blob, in bytes. */
 export interface ByteRange {
   /** Where it starts; 0 by default. */
@@ -112,7 +121,7 @@ export interface BlobService {
    * Stores each of `blobs` and returns their digests in the same order: the form for many small
    * blobs, one round trip and one commit. The arrays must stay as they are until the promise settles.
    */
-  putMany(blobs: readonly Uint8Array[], options?: CallOptions): Promise<B3Digest[]>;
+  putMany(blobs: readonly Uint8Array[], options?: PutManyOptions): Promise<B3Digest[]>;
 
   /**
    * How the blob is cut: `undefined` when it is not stored, an empty list when no finer pieces than

@@ -8,6 +8,7 @@ import type {
   FillManyOptions,
   OpenBlob,
   OpenManyOptions,
+  PutManyOptions,
 } from "../blobservice/blob-service.js";
 import { resolveRange } from "../blobservice/byte-range.js";
 import type { BlobChunks, ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
@@ -141,13 +142,13 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     }
   }
 
-  async putMany(blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
+  async putMany(blobs: readonly Uint8Array[], options: PutManyOptions = {}): Promise<B3Digest[]> {
     options.signal?.throwIfAborted();
     if (blobs.length === 0) return [];
-    if (blobs.every(isWhole)) return await putWholeBlobs(this.#core, blobs, options.signal);
+    if (blobs.every(isWhole)) return await putWholeBlobs(this.#core, blobs, options);
     const whole = blobs.filter(isWhole);
     const [digests, long] = await Promise.all([
-      whole.length === 0 ? [] : putWholeBlobs(this.#core, whole, options.signal),
+      whole.length === 0 ? [] : putWholeBlobs(this.#core, whole, options),
       Promise.all(blobs.filter((blob) => !isWhole(blob)).map((blob) => this.put([blob], options))),
     ]);
     let nextWhole = 0;

@@ -11,6 +11,8 @@ export interface EncoderThreadData {
 export interface EncodeRequest {
   /** A kind whose key is the digest of its payload. */
   readonly kind: RecordKind;
+  /** Whether the index need not be asked for them: the writer does in any case. */
+  readonly areMissing: boolean;
   /** Shared: it is neither copied nor handed over, and must stay as it is until the answer. */
   readonly memory: SharedArrayBuffer;
   /** Where each payload starts in `memory`. */

@@ -17,7 +17,7 @@ const index = new IndexReader(indexFile);
 const zstd: ZstdCodec | undefined = compression ? await loadZstd() : undefined;
 
 function encode(request: EncodeRequest): Extract<EncodeReply, { type: "encoded" }> {
-  const { kind, memory, offsets, lengths, output } = request;
+  const { kind, areMissing, memory, offsets, lengths, output } = request;
   const digests = new Uint8Array(new ArrayBuffer(lengths.length * DIGEST_LENGTH));
   const known = { records: 0, rawBytes: 0 };
   let end = 0;
@@ -25,7 +25,7 @@ function encode(request: EncodeRequest): Extract<EncodeReply, { type: "encoded" 
     const raw = new Uint8Array(memory, offsets[i], length);
     const key = digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH);
     blake3(raw).writeTo(key, 0);
-    if (index.has(kind, key)) {
+    if (!areMissing && index.has(kind, key)) {
       known.records += 1;
       known.rawBytes += length;
     } else {

@@ -205,17 +205,25 @@ export class StoreCore {
     payloads: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<B3Digest[]> {
-    return this.#untilDone(this.#store(kind, payloads, signal));
+    return this.#untilDone(this.#store({ kind, payloads, areMissing: false }, signal));
+  }
+
+  /** {@link store} for what was missing a moment ago: it is made ready to be written without another look. */
+  storeMissing(
+    kind: RecordKind,
+    payloads: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<B3Digest[]> {
+    return this.#untilDone(this.#store({ kind, payloads, areMissing: true }, signal));
   }
 
   async #store(
-    kind: RecordKind,
-    payloads: readonly Uint8Array[],
+    { kind, payloads, areMissing }: Payloads,
     signal: AbortSignal | undefined,
   ): Promise<B3Digest[]> {
     const { release, ...batch } = inSharedMemory(payloads, this.blocks);
     const { writer, encoders } = await this.#forWriting(signal);
-    const encoded = await encoders.encode({ kind, ...batch });
+    const encoded = await encoders.encode({ kind, areMissing, ...batch });
     release();
     this.counters.known.records += encoded.known.records;
     this.counters.known.rawBytes += encoded.known.rawBytes;
@@ -224,7 +232,7 @@ export class StoreCore {
       if (records.byteLength > 0) this.#count(await writer.write({ records }));
       this.#seeWrites();
       return payloads.map((_, i) =>
-        B3Digest.fromBytes(digests.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH)),
+        B3Digest.fromRange(digests, i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH),
       );
     } finally {
       encoded.release();
@@ -379,6 +387,13 @@ export class StoreCore {
 
 /** Copies from this length on go into a block that is used again. */
 const MIN_POOLED_BYTES = CHUNK_BLOCK_BYTES / 8;
+
+/** What is to be stored. */
+interface Payloads {
+  readonly kind: RecordKind;
+  readonly payloads: readonly Uint8Array[];
+  readonly areMissing: boolean;
+}
 
 /** Payloads in shared memory. */
 interface SharedPayloads {

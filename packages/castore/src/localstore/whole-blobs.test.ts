@@ -53,6 +53,18 @@ describe("putMany() of blobs that are cut where they lie", () => {
   });
 });
 
+describe("putMany() of blobs that are said to be missing", () => {
+  it("stores those once that are there all the same", async () => {
+    const store = await open("missing");
+    const blobs = [seededBytes(1, 100), seededBytes(2, 900 * KIB), seededBytes(1, 100)];
+    const first = await store.blobs.putMany(blobs, { areMissing: true });
+    const { records } = store.counters.added;
+    expect(await store.blobs.putMany(blobs, { areMissing: true })).toEqual(first);
+    expect(first).toEqual(blobs.map((blob) => blake3(blob)));
+    expect(store.counters.added.records).toBe(records);
+  });
+});
+
 describe("hasMany()", () => {
   it("finds blobs of one chunk and of several, in any order and repeatedly", async () => {
     const store = await open("has");

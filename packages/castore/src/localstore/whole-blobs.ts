@@ -1,3 +1,4 @@
+import type { PutManyOptions } from "../blobservice/blob-service.js";
 import { chunkSizes, cutChunks } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
@@ -14,17 +15,18 @@ export const MAX_WHOLE_BYTES: number = 2 * 1024 * 1024;
  * Stores blobs that lie in memory whole, none above {@link MAX_WHOLE_BYTES}: all of their chunks together, and
  * then the lists of those that have several. They must stay as they are until the promise settles.
  *
- * @param signal - ends the wait for another process that writes
  * @returns the digest of each, once all are durable
  */
 export async function putWholeBlobs(
   core: StoreCore,
   blobs: readonly Uint8Array[],
-  signal?: AbortSignal,
+  { signal, areMissing = false }: PutManyOptions,
 ): Promise<B3Digest[]> {
   const lengths = blobs.map(chunkLengths);
   const chunks = blobs.flatMap((blob, i) => split(blob, lengths[i] as readonly number[]));
-  const digests = await core.store(RecordKind.CHUNK, chunks, signal);
+  const digests = await (areMissing
+    ? core.storeMissing(RecordKind.CHUNK, chunks, signal)
+    : core.store(RecordKind.CHUNK, chunks, signal));
   if (chunks.length === blobs.length) return digests;
   signal?.throwIfAborted();
   let next = 0;

@@ -21,8 +21,7 @@ import {
 import { B3Digest, DIGEST_LENGTH, joinDigests } from "../digest.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
 import type { Directory } from "../nodes/directory.js";
-import { decodeDirectory } from "../wire/directory-codec.js";
-import { directoryDigest } from "../wire/directory-digest.js";
+import { decodeDigestedDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { digestField } from "./digest-field.js";
 import { checkDirectoryCount, type DirectoryRpcOptions } from "./directory-service.js";
 import { answer, type ErrorPolicy } from "./handler-call.js";
@@ -92,11 +91,13 @@ async function putBlobs(
   checkCount("blobs", Math.max(contents.length, lengths.length), MAX_BLOBS_PER_CALL);
   const bytes = contents.reduce((sum, content) => sum + content.byteLength, 0);
   checkCount("bytes", bytes, PEER_MESSAGE_BYTES);
+  // Whoever sends many has asked for them.
+  const call = { signal, areMissing: true };
   if (lengths.length > 0) {
-    const digests = await blobs.putMany(cut(contents, lengths), { signal });
+    const digests = await blobs.putMany(cut(contents, lengths), call);
     return { digests: [joinDigests(digests)] };
   }
-  const digests = await blobs.putMany(contents, { signal });
+  const digests = await blobs.putMany(contents, call);
   return { digests: digests.map((digest) => digest.toBytes()) };
 }
 
@@ -195,7 +196,7 @@ async function* directoriesIn(
     count += request.directories.length;
     checkDirectoryCount(count, max);
     for (const encoded of request.directories) {
-      last = decodeDirectory(encoded);
+      last = decodeDigestedDirectory(encoded);
       yield last;
     }
     if (request.rootDigest.byteLength > 0) root = digestField(request.rootDigest);

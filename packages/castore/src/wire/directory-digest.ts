@@ -1,7 +1,8 @@
+import { copyBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
 import type { Directory } from "../nodes/directory.js";
-import { encodeDirectory } from "./directory-codec.js";
+import { decodeDirectory, encodeDirectory } from "./directory-codec.js";
 
 /** The canonical encoding of a Directory, and its digest. */
 export interface DigestedDirectory {
@@ -28,6 +29,19 @@ export function digestDirectory(directory: Directory): DigestedDirectory {
   const result = { digest: blake3(encoded), encoded };
   digested.set(directory, result);
   return result;
+}
+
+/**
+ * Decodes a Directory that will be digested. Since only what is canonical is decoded, its encoding is known.
+ *
+ * @param bytes - copied
+ * @throws {@link InvalidDirectoryError}
+ */
+export function decodeDigestedDirectory(bytes: Uint8Array): Directory {
+  const directory = decodeDirectory(bytes);
+  const encoded = copyBytes(bytes);
+  digested.set(directory, { digest: blake3(encoded), encoded });
+  return directory;
 }
 
 /**
