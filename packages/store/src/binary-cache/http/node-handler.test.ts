@@ -59,6 +59,17 @@ function bytes(length: number): Uint8Array {
 const STREAMED: CacheResponse["headers"] = { "content-length": "1000000" };
 
 describe("nodeHandler()", () => {
+  it("adds to the headers that others chose the response by", async () => {
+    const own = { vary: "accept-encoding" };
+    const handle = handlerOf(async () => ({ status: 200, headers: own, body: bytes(1) }));
+    const server = createHttp1Server((request, response) => {
+      response.setHeader("vary", "Origin");
+      handle(request, response);
+    });
+    const { headers } = await fetch(`http://127.0.0.1:${await listen(server)}/`);
+    expect(headers.get("vary")).toBe("Origin, accept-encoding");
+  });
+
   it("sends what the cache answers", async () => {
     const seen: string[] = [];
     const port = await serve(async ({ method, path, query, headers }) => {

@@ -22,7 +22,7 @@ export async function sendResponse(
 ): Promise<void> {
   // The two classes have the same methods, and no type of their own that says so.
   const plain = response as ServerResponse;
-  plain.writeHead(status, { ...headers, ...SECURITY_HEADERS });
+  plain.writeHead(status, { ...headers, ...varyBy(plain, headers), ...SECURITY_HEADERS });
   if (body === undefined || body instanceof Uint8Array) {
     endWith(plain, body);
     return;
@@ -38,6 +38,13 @@ export async function sendResponse(
     breakOff(response);
     throw error;
   }
+}
+
+/** What was set before stays: who serves the cache may choose by other headers than the cache does. */
+function varyBy(response: ServerResponse, headers: CacheResponse["headers"]): { vary?: string } {
+  const before = response.getHeader("vary");
+  const own = headers["vary"];
+  return before === undefined || own === undefined ? {} : { vary: `${before}, ${own}` };
 }
 
 /** Bodies up to this length are sent in one piece with their headers. */
