@@ -57,13 +57,14 @@ let daemon: Daemon;
 let requests: readonly (readonly [string, Buffer])[];
 
 beforeAll(async () => {
+  // Before the client connects: it would be idle for too long meanwhile.
+  const closure = wideClosure(CHILDREN, TARGET_BYTES);
   daemon = await startDaemon({ args: TIMEOUTS });
   using client = new Stranger(`${daemon.host}:${daemon.port}`);
   const pieces = Array.from({ length: BLOB_BYTES / 1_000_000 }, (_, i) => ({
     data: seededBytes(i, 1_000_000),
   }));
   const blob = await client.writeAll(BlobService.method.put, pieces);
-  const closure = wideClosure(CHILDREN, TARGET_BYTES);
   await client.writeAll(DirectoryService.method.put, closure.messages);
   const read = create(ReadBlobRequestSchema, { digest: blob.digest });
   const get = create(GetDirectoryRequestSchema, {
