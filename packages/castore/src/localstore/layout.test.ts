@@ -37,6 +37,17 @@ describe("prepareDirectory()", () => {
     expect(fs.readdirSync(layout.packs)).toEqual(["00000001.pack"]);
   });
 
+  it("says where none can be made, at once", ({ skip }) => {
+    if (!fs.existsSync("/proc/self")) skip("there is no /proc");
+    const error = refusal(() => prepareDirectory(storeLayout("/proc/x/store")));
+    expect(error.message).toMatch(/^Cannot make a store in \/proc\/x\/store: ENOENT/);
+    fs.writeFileSync(scratch("file"), "");
+    const inFile = refusal(() => prepareDirectory(storeLayout(scratch("file/a/b"))));
+    expect(inFile.message).toContain("ENOTDIR");
+    fs.symlinkSync("nowhere", scratch("link"));
+    expect(refusal(() => prepareDirectory(storeLayout(scratch("link/a")))).code).toBe("STORAGE");
+  });
+
   it("refuses a directory with other things in it, and touches nothing there", () => {
     fs.writeFileSync(scratch("holiday.jpg"), "");
     const error = refusal(() => prepareDirectory(storeLayout(scratch())));

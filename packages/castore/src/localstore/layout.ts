@@ -65,7 +65,7 @@ export function checkFormat(layout: StoreLayout): boolean {
  */
 export function prepareDirectory(layout: StoreLayout): void {
   try {
-    fs.mkdirSync(layout.directory, { recursive: true });
+    makeDirectory(path.resolve(layout.directory));
     if (!checkFormat(layout) && isFree(layout)) {
       writeFileDurably(layout.directory, FORMAT_FILE, `tvix-store ${FORMAT_VERSION}\n`);
     }
@@ -78,6 +78,26 @@ export function prepareDirectory(layout: StoreLayout): void {
       ? error
       : fileError(error, `Cannot make a store in ${layout.directory}`);
   }
+}
+
+/**
+ * Makes a directory and those above it. Not by `recursive`: Node tries for ever where a directory that exists does
+ * not have one made in it and says ENOENT, as those of `/proc` do.
+ */
+function makeDirectory(directory: string): void {
+  const parent = path.dirname(directory);
+  try {
+    fs.mkdirSync(directory);
+  } catch (error) {
+    if (isDirectory(directory)) return;
+    if (!isNodeError(error, "ENOENT") || fs.existsSync(parent)) throw error;
+    makeDirectory(parent);
+    makeDirectory(directory);
+  }
+}
+
+function isDirectory(name: string): boolean {
+  return fs.statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** Whether a store can be made there: false when another process has just made one. */
