@@ -66,6 +66,11 @@ describe("httpRoutes()", () => {
     },
   );
 
+  it("answers also where the cache has the path and serves nothing", async () => {
+    const url = await serve({ serveCache: async () => false });
+    expect(await get(`${url}/nix-cache-info`)).toBe("404 not found\n");
+  });
+
   it("says that a page could not be made, and only the log says why", async () => {
     const text = () => Promise.reject(new Error("out of numbers"));
     const url = await serve({ metrics: { text, contentType: "text/plain", pageServed() {} } });

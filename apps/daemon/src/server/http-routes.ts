@@ -42,7 +42,9 @@ export function httpRoutes(options: HttpRoutesOptions): HttpFallback {
       metrics?.pageServed(route ?? "none", response.headersSent ? response.statusCode : 0);
     });
     if (page === undefined && route !== undefined && serveCache !== undefined) {
-      void serveCache(request, response);
+      void serveCache(request, response).then((isServed) => {
+        if (!isServed) servePage(request, response, page, options);
+      });
       return;
     }
     servePage(request, response, page, options);

@@ -13,7 +13,8 @@ const LINGER_MS = 2000;
 
 /** Reads a request of Node; nothing of its body is read until somebody asks for it. */
 export function cacheRequest(request: NodeRequest, signal: AbortSignal): CacheRequest {
-  const url = request.url ?? "";
+  // A fragment is for the client alone, but Node lets one through.
+  const url = (request.url ?? "").replace(/#.*$/s, "");
   const mark = url.indexOf("?");
   return {
     method: request.method ?? "",
