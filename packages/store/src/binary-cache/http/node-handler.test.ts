@@ -88,6 +88,20 @@ describe("nodeHandler()", () => {
     expect(seen).toEqual(["GET /a%2Fb c=d?e 1"]);
   });
 
+  it("takes a fragment, which clients should keep to themselves, for no part of the path", async () => {
+    const seen: string[] = [];
+    const port = await serve(async ({ path, query }) => {
+      seen.push(`${path} ${query}`);
+      return { status: 200, headers: {} };
+    });
+    for (const path of ["/a#b", "/a?c#b", "/a#b?c"]) {
+      const request = httpRequest({ port, path }).end();
+      const [response] = await once(request, "response");
+      response.resume();
+    }
+    expect(seen).toEqual(["/a ", "/a c", "/a "]);
+  });
+
   it("does not find what is not the cache's", async () => {
     const port = await serve(async () => undefined);
     const response = await fetch(`http://127.0.0.1:${port}/`, {
