@@ -23,6 +23,12 @@ const REQUEST_HEADERS = [...cors.allowedHeaders, "Authorization", "Traceparent",
   ", ",
 );
 
+/** What every answer depends on where pages of other origins may call. */
+const VARY = "Origin";
+
+/** {@link VARY} as a line of headers, for answers that the gate does not see. */
+export const CORS_HEADER_LINE: string = `vary: ${VARY}\r\n`;
+
 /**
  * Answers the preflights of the pages that may call, and lets those see the answers to their calls.
  * Everyone else is treated as if this were not here: it is their browser that keeps answers from them.
@@ -33,7 +39,7 @@ export function createCorsGate({ origins, exposedHeaders = [] }: CorsOptions): C
   const exposed = [...cors.exposedHeaders, ...exposedHeaders].join(", ");
   return (request, response) => {
     // Caches must not give the answer for one origin to another.
-    response.setHeader("vary", "Origin");
+    response.setHeader("vary", VARY);
     const { origin } = request.headers;
     if (origin === undefined || !allowed.has(origin)) {
       return false;

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter, type Interceptor } from "@connectrpc/connect";
 import { MAX_SESSION_MEMORY_MB, SERVER_STREAM_WINDOW } from "../wire/windows.js";
 import { Connection } from "./connection.js";
-import type { CorsOptions } from "./cors.js";
+import { CORS_HEADER_LINE, type CorsOptions } from "./cors.js";
 import { GrpcSurface, isGrpc } from "./grpc-surface.js";
 import type { Authorize, Peer, RequestHead, RpcObserver } from "./hooks.js";
 import {
@@ -266,7 +266,7 @@ class NodeRpcServer implements RpcServer {
   }
 
   #acceptHttp1(socket: Socket, connection: Connection): void {
-    const { answerAtOnce } = this.#options;
+    const { answerAtOnce, cors } = this.#options;
     const leave = (): void => {
       connection.setHttp1();
       this.#bySocket.set(socket, connection);
@@ -280,6 +280,7 @@ class NodeRpcServer implements RpcServer {
     serveSimpleRequests(socket, {
       answer: (request) => this.#answer(request, connection, answerAtOnce),
       leave,
+      headers: cors === undefined ? "" : CORS_HEADER_LINE,
       idleTimeoutMs: this.#limits.idleTimeoutMs,
     });
   }

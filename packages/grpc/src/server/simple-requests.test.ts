@@ -78,6 +78,14 @@ describe("serveSimpleRequests()", () => {
     expect(general).toEqual([]);
   });
 
+  it("says that answers depend on the origin, where pages of others may call", async () => {
+    await open({ cors: { origins: ["https://a.example"] } });
+    expect(await exchange(SIMPLE, "\u00e4!")).toContain("\r\nvary: Origin\r\n");
+    expect(await exchange("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n", "general")).toContain(
+      "\r\nvary: Origin\r\n",
+    );
+  });
+
   it.each([
     ["another path", "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n"],
     ["a query", "GET /fast?a=b HTTP/1.1\r\nHost: a\r\n\r\n"],

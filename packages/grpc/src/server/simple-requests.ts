@@ -29,6 +29,8 @@ export interface SimpleRequestsOptions {
   readonly answer: (request: SimpleRequest) => SimpleResponse | undefined;
   /** Takes the connection over, with the bytes that were read of it put back. */
   readonly leave: () => void;
+  /** Lines of headers that go with every response, each with its line break. */
+  readonly headers?: string;
   /** How long the connection may be unused after a response, in ms: clients are told. */
   readonly idleTimeoutMs: number;
 }
@@ -58,7 +60,8 @@ const HEADER_LINE = /^([A-Za-z-]{1,64}): ?((?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x
 
 /** Serves a connection as long as its requests are simple. */
 export function serveSimpleRequests(socket: Socket, options: SimpleRequestsOptions): void {
-  const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(options.idleTimeoutMs / 1000)}\r\n\r\n`;
+  const { headers: shared = "" } = options;
+  const keepAlive = `${shared}Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(options.idleTimeoutMs / 1000)}\r\n\r\n`;
   const known: KnownHeaders = { block: "", headers: undefined };
   const onData = (chunk: Buffer): void => {
     // What a client does not take in must not pile up: the general way waits for it.
