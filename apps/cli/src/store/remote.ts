@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { isAbsolute, join, resolve } from "node:path";
+import { CastoreError } from "@tvix/castore";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
 import { LocalStore } from "@tvix/castore/local";
 import {
@@ -76,9 +78,7 @@ async function storeBehind(
   const { transport } = channel;
   const blobs = new GrpcBlobService(transport);
   const directories = new GrpcDirectoryService(transport);
-  const cache = await LocalStore.open(cacheDirectory(place, sources), {
-    purpose: "a cache of tvix import",
-  });
+  const cache = await openCache(cacheDirectory(place, sources));
   return {
     place,
     blobs,
@@ -104,6 +104,18 @@ async function storeBehind(
       await channel.close();
     },
   };
+}
+
+/** Opens a cache, or begins it anew where another version of tvix has left one that this one cannot read. */
+async function openCache(directory: string): Promise<LocalStore> {
+  const options = { purpose: "a cache of tvix import" };
+  try {
+    return await LocalStore.open(directory, options);
+  } catch (error) {
+    if (!CastoreError.is(error) || error.code !== "UNSUPPORTED") throw error;
+    await rm(directory, { recursive: true, force: true });
+    return await LocalStore.open(directory, options);
+  }
 }
 
 /**

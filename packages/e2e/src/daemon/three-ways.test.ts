@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildSample } from "../cli/sample.js";
 import { type Outcome, Sandbox } from "../cli/tvix.js";
@@ -93,6 +94,17 @@ describe.each(THROUGH_DAEMONS)("tvix through $name", (way) => {
   it("imports what has not changed without reading it", async () => {
     const { stderr } = await run(way, "import", "sample");
     expect(stderr).toMatch(/^imported 12 entries, .* read: nothing new\n$/);
+  });
+
+  it("begins its cache anew where another version has left one", async () => {
+    const before = await run(way, "import", "sample");
+    const caches = sandbox.path("cache/tvix");
+    for (const name of readdirSync(caches)) {
+      writeFileSync(join(caches, name, "FORMAT"), "tvix-store 1\n");
+    }
+    const { status, stdout } = await run(way, "import", "sample");
+    expect({ status, stdout }).toEqual({ status: 0, stdout: before.stdout });
+    expect((await run(way, "import", "sample")).stderr).toMatch(/, 0 B read: nothing new\n$/);
   });
 
   it("tells what would be new", async () => {
