@@ -16,7 +16,8 @@ export type InvalidKeyReason = "no-colon" | "name" | "base64" | "length" | "key-
 
 /**
  * A text that is not a signature, a public key or a secret key. No message of it contains anything
- * but the name, since what follows may be secret.
+ * but the name, since what follows may be secret; and of what should be a secret key, which may be
+ * another secret altogether, nothing.
  */
 export class InvalidKeyError extends StoreError {
   override readonly name: string = "InvalidKeyError";
@@ -46,8 +47,9 @@ export function isKeyName(name: string): boolean {
  */
 export function checkKeyName(name: string, what: KeyTextKind = "key name"): string {
   if (isKeyName(name)) return name;
-  const shown = escapeBytes(toUtf8(name.slice(0, 100)));
-  throw new InvalidKeyError("name", what, `the name "${shown}" is not allowed; ${NAME_RULE}`);
+  const shown =
+    what === "secret key" ? "its name" : `the name "${escapeBytes(toUtf8(name.slice(0, 100)))}"`;
+  throw new InvalidKeyError("name", what, `${shown} is not allowed; ${NAME_RULE}`);
 }
 
 /**
@@ -68,7 +70,8 @@ export function parseKeyText(
   }
   const keyName = checkKeyName(text.slice(0, colon), what);
   const encoded = text.slice(colon + 1);
-  const subject = `what follows the name "${keyName}"`;
+  const subject =
+    what === "secret key" ? "what follows its name" : `what follows the name "${keyName}"`;
   if (encoded.length !== 4 * Math.ceil(length / 3)) {
     const why = `${subject} has ${encoded.length} characters, which is not base64 of ${length} bytes`;
     throw new InvalidKeyError("length", what, why);

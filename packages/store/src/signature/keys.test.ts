@@ -116,6 +116,15 @@ describe("SigningKey", () => {
     );
   });
 
+  it.each(["hunter2:abc", "hunter 2:abc", `hunter2:-${secret.slice(1)}`])(
+    "tells nothing of another secret: %s",
+    (text) => {
+      expect(() => SigningKey.parse(text)).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining("hunter") }),
+      );
+    },
+  );
+
   it("is made from 32 bytes that it does not share", () => {
     const seed = new Uint8Array(32);
     const key = SigningKey.of("a", seed);
