@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { request as httpRequest } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -42,6 +43,24 @@ describe("createHttpSurface()", () => {
     await response.arrayBuffer();
     expect(response.status).toBe(httpStatus);
     expect(await ended).toMatchObject({ httpStatus, code });
+  });
+});
+
+describe("createHttpSurface() and URLs", () => {
+  it.each([
+    [STAT, 200],
+    [`http://any.example${STAT}`, 200],
+    [`HTTPS://any.example:1${STAT}?a=b`, 200],
+    ["http://any.example", 404],
+    ["http://any.example?a", 404],
+    [`//any.example${STAT}`, 404],
+  ])("takes the request for %s", async (path, status) => {
+    const { port } = new URL(harness.url);
+    const request = httpRequest({ port, path, method: "POST", headers: JSON_TYPE });
+    request.end("{}");
+    const [response] = await once(request, "response");
+    response.resume();
+    expect(response.statusCode).toBe(status);
   });
 });
 

@@ -75,6 +75,7 @@ export function createHttpSurface(options: HttpSurfaceOptions): HttpSurface {
   const handlers = connectHandlers(options);
   const answersPreflight = options.cors && createCorsGate(options.cors);
   return (request, response, peer) => {
+    request.url = originForm(request.url ?? "");
     if (answersPreflight?.(request, response)) {
       return;
     }
@@ -263,6 +264,13 @@ async function refuse(
     response.setHeader("www-authenticate", ["Bearer", 'Basic realm="tvix", charset="UTF-8"']);
   }
   response.end(`${error.rawMessage}\n`);
+}
+
+/** A whole URL in the request line, as clients of proxies send it and RFC 9112 §3.2.2 has it, without its origin. */
+function originForm(url: string): string {
+  const origin = /^https?:\/\/[^/?#]*/i.exec(url)?.[0] ?? "";
+  const rest = url.slice(origin.length);
+  return origin === "" || rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 function requestHead(
