@@ -7,10 +7,11 @@ import {
 } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterEach, describe, expect, it } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { MemoryCache } from "../../testing/memory-cache.js";
 import { NIX_CLOSURE, type NixUpload } from "../../testing/nix-uploads.js";
-import type { CacheRequest, CacheResponse } from "../exchange.js";
+import { type CacheRequest, type CacheResponse, textResponse } from "../exchange.js";
 import { nodeHandler } from "./node-handler.js";
 import { breakOff } from "./node-response.js";
 
@@ -100,6 +101,23 @@ describe("nodeHandler()", () => {
       response.resume();
     }
     expect(seen).toEqual(["/a ", "/a c", "/a "]);
+  });
+
+  it("keeps a connection that it is asked to close until it has the rest of the request", async () => {
+    const port = await serve(async () => textResponse(413, "too much"));
+    const socket = connect(port, "127.0.0.1");
+    const head = "PUT /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 9\r\n\r\n";
+    socket.write(`${head}12345678`);
+    let received = "";
+    socket.setEncoding("latin1").on("data", (piece: string) => {
+      received += piece;
+    });
+    await vi.waitUntil(() => received.endsWith("too much\n"));
+    for (let turn = 0; turn < 100; turn++) await setImmediate();
+    expect(socket.readableEnded).toBe(false);
+    socket.write("9");
+    await once(socket, "end");
+    expect(received).toMatch(/^HTTP\/1.1 413 .*too much\n$/s);
   });
 
   it("does not find what is not the cache's", async () => {

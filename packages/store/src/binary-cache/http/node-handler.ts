@@ -31,7 +31,7 @@ export function tryServe(
       const answer = await answerTo(cache, request, gone.signal, onError);
       if (answer === undefined) return false;
       discardRest(request, response);
-      await sendResponse(response, answer);
+      await sendResponse(request, response, answer);
     } catch (error) {
       if (!gone.signal.aborted) onError(error);
       breakOff(response);
@@ -65,7 +65,7 @@ export function nodeHandler(
     void serve(request, response).then(async (isServed) => {
       if (isServed) return;
       discardRest(request, response);
-      await sendResponse(response, textResponse(404, "not found"));
+      await sendResponse(request, response, textResponse(404, "not found"));
     });
   };
 }

@@ -57,3 +57,16 @@ export function discardRest(request: NodeRequest, response: NodeResponse): void 
     request.once("close", () => clearTimeout(timer));
   });
 }
+
+/** Resolves when the client has sent all of its request, is gone, or takes too long. */
+export function restOfRequest(request: NodeRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      request.off("end", end).off("close", end);
+      resolve();
+    };
+    const timer = setTimeout(end, LINGER_MS);
+    request.once("end", end).once("close", end);
+  });
+}

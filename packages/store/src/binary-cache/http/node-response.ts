@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { constants } from "node:http2";
 import type { CacheResponse } from "../exchange.js";
-import type { NodeResponse } from "./node-request.js";
+import { type NodeRequest, type NodeResponse, restOfRequest } from "./node-request.js";
 
 /** Go with every response. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -17,6 +17,7 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
  * @throws what the body throws; nothing when the client goes away
  */
 export async function sendResponse(
+  request: NodeRequest,
   response: NodeResponse,
   { status, headers, body }: CacheResponse,
 ): Promise<void> {
@@ -24,7 +25,8 @@ export async function sendResponse(
   const plain = response as ServerResponse;
   plain.writeHead(status, { ...headers, ...varyBy(plain, headers), ...SECURITY_HEADERS });
   if (body === undefined || body instanceof Uint8Array) {
-    endWith(plain, body);
+    if (closesTooEarly(request, plain)) await endAfterRest(request, plain, body);
+    else endWith(plain, body);
     return;
   }
   try {
@@ -45,6 +47,25 @@ function varyBy(response: ServerResponse, headers: CacheResponse["headers"]): { 
   const before = response.getHeader("vary");
   const own = headers["vary"];
   return before === undefined || own === undefined ? {} : { vary: `${before}, ${own}` };
+}
+
+/**
+ * Whether Node would close the connection with the end of the response, and a client that still sends might be
+ * told of that before it reads the response.
+ */
+function closesTooEarly(request: NodeRequest, response: ServerResponse): boolean {
+  return !("stream" in request) && !request.complete && !response.shouldKeepAlive;
+}
+
+async function endAfterRest(
+  request: NodeRequest,
+  response: ServerResponse,
+  body: Uint8Array | undefined,
+): Promise<void> {
+  if (body === undefined) response.flushHeaders();
+  else response.write(body);
+  await restOfRequest(request);
+  response.end();
 }
 
 /** Bodies up to this length are sent in one piece with their headers. */
