@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { MemoryCache } from "../../testing/memory-cache.js";
 import { NIX_CLOSURE, type NixUpload } from "../../testing/nix-uploads.js";
@@ -113,7 +113,7 @@ describe("nodeHandler()", () => {
       received += piece;
     });
     await vi.waitUntil(() => received.endsWith("too much\n"));
-    for (let turn = 0; turn < 100; turn++) await setImmediate();
+    for (let turn = 0; turn < 100; turn++) await nextTurn();
     expect(socket.readableEnded).toBe(false);
     socket.write("9");
     await once(socket, "end");
