@@ -89,6 +89,8 @@ describe("sockets that systemd passes", () => {
     await until(() => log().includes("Listening on"));
     expect(await get({ port }, "/readyz")).toBe("ready\n");
     expect(await get({ socketPath }, "/readyz")).toBe("ready\n");
+    // It answers on passed sockets before it has made its own.
+    await until(() => log().includes('"msg":"ready"'));
     expect(await get({ socketPath: join(directory, "data", "daemon.sock") }, "/readyz")).toBe(
       "ready\n",
     );
