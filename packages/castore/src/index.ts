@@ -62,6 +62,7 @@ export {
   RootToLeavesValidator,
   type ValidatedDirectory,
 } from "./directoryservice/order-validator.js";
+export type { RootNodes } from "./directoryservice/root-nodes.js";
 export { CastoreError, type CastoreErrorCode } from "./errors.js";
 export { type Blake3Hash, blake3, createBlake3 } from "./hasher/blake3.js";
 export {

@@ -1,0 +1,24 @@
+/**
+ * A castore as a read-only file system: the FUSE kernel protocol in TypeScript, over `/dev/fuse` and over
+ * virtio-fs.
+ *
+ * @module
+ */
+export type { Channel, ChannelRequest, RequestHandler } from "./channel/channel.js";
+export { ERRNO, type Errno } from "./errno.js";
+export {
+  type Attributes,
+  type AttributesReply,
+  type Awaitable,
+  type Caller,
+  type DirectoryItem,
+  type DirectorySink,
+  type Entry,
+  FILE_TYPE,
+  type FileSystem,
+  type FileSystemStatistics,
+  type OpenReply,
+  type Result,
+  ROOT_NODE_ID,
+  type SeekTo,
+} from "./file-system.js";
