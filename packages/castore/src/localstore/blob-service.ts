@@ -136,7 +136,7 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
         await this.#core.ready(options.signal);
         await upload.push(piece);
       }
-      return await upload.finish(options.signal);
+      return await upload.finish(options);
     } finally {
       upload.dispose();
     }

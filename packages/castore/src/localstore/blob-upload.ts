@@ -1,4 +1,4 @@
-import type { ChunkMeta } from "../blobservice/blob-service.js";
+import type { CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
 import { concatBytes, copyBytes } from "../bytes.js";
 import { type ChunkBatch, Chunker } from "../chunking/chunker.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
@@ -54,17 +54,17 @@ export class BlobUpload {
    *
    * @returns the digest of the blob
    */
-  async finish(signal?: AbortSignal): Promise<B3Digest> {
+  async finish(options: CallOptions = {}): Promise<B3Digest> {
     const stream = this.#stream;
     if (stream === undefined) {
       const whole = concatBytes(this.#small);
-      const [digest] = await this.#core.store(RecordKind.CHUNK, [whole], signal);
+      const [digest] = await this.#core.store(RecordKind.CHUNK, [whole], options);
       return digest as B3Digest;
     }
     for (const batch of stream.chunker.finish()) this.#store(batch);
     const digest = stream.hash.digest();
     const chunks = (await Promise.all(this.#chunks)).flat();
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     // A blob that came out as one chunk is that chunk: it is stored under the same digest.
     if (chunks.length > 1) {
       await this.#core.storeKeyed(RecordKind.CHUNK_LIST, digest.toBytes(), encodeChunkList(chunks));

@@ -64,7 +64,7 @@ export class ChunkedUpload {
     const { signal } = this.#options;
     signal?.throwIfAborted();
     if (chunks.length === 0) {
-      await this.#core.store(RecordKind.CHUNK, [new Uint8Array(0)], signal);
+      await this.#core.store(RecordKind.CHUNK, [new Uint8Array(0)], this.#options);
     } else if (chunks.length > 1 && !(await this.#blobs.has(digest, this.#options))) {
       const list = encodeChunkList(chunks);
       await this.#core.storeKeyed(RecordKind.CHUNK_LIST, digest.toBytes(), list, signal);
@@ -85,7 +85,7 @@ export class ChunkedUpload {
   #store(contents: readonly Uint8Array[]): void {
     if (contents.length === 0) return;
     const stored = this.#core
-      .store(RecordKind.CHUNK, contents, this.#options.signal)
+      .store(RecordKind.CHUNK, contents, this.#options)
       .then((digests) =>
         digests.map((digest, i) => ({ digest, size: (contents[i] as Uint8Array).byteLength })),
       );

@@ -51,7 +51,7 @@ export class LocalDirectoryService implements DirectoryService {
       );
     }
     const { digest, encoded } = digestDirectory(directory);
-    await this.#core.store(RecordKind.DIRECTORY, [encoded], options.signal);
+    await this.#core.store(RecordKind.DIRECTORY, [encoded], options);
     return digest;
   }
 
@@ -66,7 +66,7 @@ export class LocalDirectoryService implements DirectoryService {
       const { encoded, repeated } = validator.add(directory);
       if (repeated) continue;
       if (heldBytes + encoded.byteLength > HELD_BACK_BYTES && held.length > 0) {
-        await this.#core.store(RecordKind.DIRECTORY, held, options.signal);
+        await this.#core.store(RecordKind.DIRECTORY, held, options);
         held = [];
         heldBytes = 0;
       }
@@ -75,7 +75,7 @@ export class LocalDirectoryService implements DirectoryService {
     }
     const root = validator.finalize();
     options.signal?.throwIfAborted();
-    await this.#core.store(RecordKind.DIRECTORY, held, options.signal);
+    await this.#core.store(RecordKind.DIRECTORY, held, options);
     return root;
   }
 

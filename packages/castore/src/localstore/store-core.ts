@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { availableParallelism } from "node:os";
 import { orAbort } from "../blobservice/abortable.js";
+import type { PutManyOptions } from "../blobservice/blob-service.js";
 import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
 import { B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
@@ -18,6 +19,7 @@ import type { RecordKind } from "./pack-format.js";
 import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
 import { encodeRecord, paddedKey } from "./record.js";
 import { RecordReader } from "./record-reader.js";
+import { inSharedMemory } from "./shared-payloads.js";
 import type { RecoveryReport } from "./write-session.js";
 import { Writer } from "./writer.js";
 import type { LockHolder } from "./writer-lock.js";
@@ -197,29 +199,22 @@ export class StoreCore {
    * Digests payloads, and stores those that are new. They must stay as they are until the promise
    * settles; those that lie in one block of shared memory are not copied.
    *
-   * @param signal - ends the wait for another process that writes
+   * @param options - the signal ends the wait for another process that writes; what was missing a moment ago
+   *   is made ready to be written without another look
    * @returns the digest of each, once all are durable
    */
   store(
     kind: RecordKind,
     payloads: readonly Uint8Array[],
-    signal?: AbortSignal,
+    options: PutManyOptions = {},
   ): Promise<B3Digest[]> {
-    return this.#untilDone(this.#store({ kind, payloads, areMissing: false }, signal));
-  }
-
-  /** {@link store} for what was missing a moment ago: it is made ready to be written without another look. */
-  storeMissing(
-    kind: RecordKind,
-    payloads: readonly Uint8Array[],
-    signal?: AbortSignal,
-  ): Promise<B3Digest[]> {
-    return this.#untilDone(this.#store({ kind, payloads, areMissing: true }, signal));
+    return this.#untilDone(this.#store(kind, payloads, options));
   }
 
   async #store(
-    { kind, payloads, areMissing }: Payloads,
-    signal: AbortSignal | undefined,
+    kind: RecordKind,
+    payloads: readonly Uint8Array[],
+    { signal, areMissing = false }: PutManyOptions,
   ): Promise<B3Digest[]> {
     const { release, ...batch } = inSharedMemory(payloads, this.blocks);
     const { writer, encoders } = await this.#forWriting(signal);
@@ -383,47 +378,6 @@ export class StoreCore {
       this.counters[which].storedBytes += outcome[which].storedBytes;
     }
   }
-}
-
-/** Copies from this length on go into a block that is used again. */
-const MIN_POOLED_BYTES = CHUNK_BLOCK_BYTES / 8;
-
-/** What is to be stored. */
-interface Payloads {
-  readonly kind: RecordKind;
-  readonly payloads: readonly Uint8Array[];
-  readonly areMissing: boolean;
-}
-
-/** Payloads in shared memory. */
-interface SharedPayloads {
-  readonly memory: SharedArrayBuffer;
-  readonly offsets: number[];
-  readonly lengths: number[];
-  /** To be called when nobody looks at them any more; a copy that fails is left to the garbage collector. */
-  release(): void;
-}
-
-/** Where the payloads are in shared memory: where they lie, or a copy. */
-function inSharedMemory(payloads: readonly Uint8Array[], blocks: BlockPool): SharedPayloads {
-  const lengths = payloads.map((payload) => payload.byteLength);
-  const first = payloads[0]?.buffer;
-  if (first instanceof SharedArrayBuffer && payloads.every((payload) => payload.buffer === first)) {
-    const offsets = payloads.map((payload) => payload.byteOffset);
-    return { memory: first, offsets, lengths, release: () => {} };
-  }
-  const bytes = lengths.reduce((sum, length) => sum + length, 0);
-  const isPooled = bytes >= MIN_POOLED_BYTES && bytes <= CHUNK_BLOCK_BYTES;
-  const memory = isPooled ? blocks.take().buffer : new SharedArrayBuffer(bytes);
-  const copy = new Uint8Array(memory);
-  let end = 0;
-  const offsets = payloads.map((payload) => {
-    const start = end;
-    copy.set(payload, start);
-    end += payload.byteLength;
-    return start;
-  });
-  return { memory, offsets, lengths, release: () => blocks.give(copy) };
 }
 
 function packSizes({ packs }: StoreLayout): [number, number][] {

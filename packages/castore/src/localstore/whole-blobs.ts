@@ -20,14 +20,13 @@ export const MAX_WHOLE_BYTES: number = 2 * 1024 * 1024;
 export async function putWholeBlobs(
   core: StoreCore,
   blobs: readonly Uint8Array[],
-  { signal, areMissing = false }: PutManyOptions,
+  options: PutManyOptions,
 ): Promise<B3Digest[]> {
   const lengths = blobs.map(chunkLengths);
   const chunks = blobs.flatMap((blob, i) => split(blob, lengths[i] as readonly number[]));
-  const digests = await (areMissing
-    ? core.storeMissing(RecordKind.CHUNK, chunks, signal)
-    : core.store(RecordKind.CHUNK, chunks, signal));
+  const digests = await core.store(RecordKind.CHUNK, chunks, options);
   if (chunks.length === blobs.length) return digests;
+  const { signal } = options;
   signal?.throwIfAborted();
   let next = 0;
   return await Promise.all(
