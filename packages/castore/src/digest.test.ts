@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { concatBytes, toHex } from "./bytes.js";
-import { B3Digest, DIGEST_LENGTH } from "./digest.js";
+import { B3Digest, DIGEST_LENGTH, joinDigests, splitDigests } from "./digest.js";
 import { CastoreError } from "./errors.js";
 
 const BYTES = Uint8Array.from({ length: DIGEST_LENGTH }, (_, i) => 255 - i);
@@ -111,5 +111,22 @@ describe("B3Digest", () => {
       return { bytes, digest: B3Digest.fromBytes(bytes) };
     });
     expect(digests.every(({ bytes, digest }) => digest.equalsBytes(bytes))).toBe(true);
+  });
+});
+
+describe("splitDigests()", () => {
+  it("takes apart what joinDigests() made", () => {
+    const digests = [DIGEST, B3Digest.parse(EMPTY_HEX), DIGEST];
+    const joined = joinDigests(digests);
+    expect(joined.byteLength).toBe(3 * DIGEST_LENGTH);
+    expect(splitDigests(joined).map(String)).toEqual(digests.map(String));
+    expect(splitDigests(joinDigests([]))).toEqual([]);
+  });
+
+  it("refuses one that is cut off", () => {
+    const joined = joinDigests([DIGEST, DIGEST]);
+    expect(() => splitDigests(joined.subarray(1))).toThrow(
+      "Invalid digest length: expected 32 bytes, got 31",
+    );
   });
 });

@@ -136,3 +136,15 @@ export function joinDigests(digests: readonly B3Digest[]): Uint8Array<ArrayBuffe
   });
   return bytes;
 }
+
+/**
+ * The digests that {@link joinDigests} has joined.
+ *
+ * @throws {@link CastoreError} with code "INVALID_ARGUMENT" when the last one is cut off
+ */
+export function splitDigests(bytes: Uint8Array): B3Digest[] {
+  return Array.from({ length: Math.ceil(bytes.byteLength / DIGEST_LENGTH) }, (_, i) => {
+    const start = i * DIGEST_LENGTH;
+    return B3Digest.fromRange(bytes, start, Math.min(start + DIGEST_LENGTH, bytes.byteLength));
+  });
+}

@@ -7,7 +7,7 @@ import {
 } from "@tvix/protos/batch";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import { equalBytes } from "../bytes.js";
-import { B3Digest, DIGEST_LENGTH, joinDigests } from "../digest.js";
+import { B3Digest, DIGEST_LENGTH, joinDigests, splitDigests } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { MAX_DIGESTS_PER_CALL } from "../rpc/limits.js";
@@ -203,8 +203,8 @@ function checkStored(expected: readonly B3Digest[], answered: readonly Uint8Arra
     );
   }
   if (equalBytes(row, joinDigests(expected))) return;
-  for (const [i, digest] of expected.entries()) {
-    const actual = B3Digest.fromRange(row, i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH);
+  for (const [i, actual] of splitDigests(row).entries()) {
+    const digest = expected[i] as B3Digest;
     if (actual.equals(digest)) continue;
     const what = `the server answers with digest ${actual}`;
     throw new CastoreError("CORRUPT", `Cannot store blob ${digest}: ${what}`);

@@ -13,7 +13,7 @@ import type {
 import { resolveRange } from "../blobservice/byte-range.js";
 import type { BlobChunks, ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
-import { type B3Digest, DIGEST_LENGTH, joinDigests } from "../digest.js";
+import { type B3Digest, joinDigests } from "../digest.js";
 import { BlobUpload } from "./blob-upload.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { ChunkedReader } from "./chunked-reader.js";
@@ -109,15 +109,12 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     memory: SharedArrayBuffer,
     expectedBytes = 0,
   ): readonly number[] | Promise<readonly number[]> {
-    const keys = new Uint8Array(blobs.length * DIGEST_LENGTH);
+    const keys = joinDigests(blobs.map(({ digest }) => digest));
     const places = new Float64Array(blobs.length * 2);
-    let i = 0;
-    for (const { digest, offset, length } of blobs) {
-      digest.writeTo(keys, i * DIGEST_LENGTH);
+    blobs.forEach(({ offset, length }, i) => {
       places[2 * i] = offset;
       places[2 * i + 1] = length;
-      i++;
-    }
+    });
     return this.#core.fill({ keys, places, memory }, expectedBytes);
   }
 

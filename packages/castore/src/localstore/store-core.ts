@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { orAbort } from "../blobservice/abortable.js";
 import type { PutManyOptions } from "../blobservice/blob-service.js";
 import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
-import { B3Digest, DIGEST_LENGTH } from "../digest.js";
+import { type B3Digest, DIGEST_LENGTH, splitDigests } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { BlockPool } from "./block-pool.js";
 import { ChunkFiller, type WantedContent } from "./chunk-filler.js";
@@ -226,9 +226,7 @@ export class StoreCore {
       const { records, digests } = encoded;
       if (records.byteLength > 0) this.#count(await writer.write({ records }));
       this.#seeWrites();
-      return payloads.map((_, i) =>
-        B3Digest.fromRange(digests, i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH),
-      );
+      return splitDigests(digests);
     } finally {
       encoded.release();
     }

@@ -18,7 +18,7 @@ import {
   canPutChunked,
   joinChunks,
 } from "../blobservice/chunked-blob-upload.js";
-import { B3Digest, DIGEST_LENGTH, joinDigests } from "../digest.js";
+import { type B3Digest, DIGEST_LENGTH, joinDigests, splitDigests } from "../digest.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
 import type { Directory } from "../nodes/directory.js";
 import { decodeDigestedDirectory, directoryDigest } from "../wire/directory-digest.js";
@@ -231,9 +231,7 @@ function digestFields(fields: readonly Uint8Array[]): B3Digest[] {
   return fields.flatMap((field) => {
     // One of another length is refused with its length.
     if (field.byteLength === 0 || field.byteLength % DIGEST_LENGTH > 0) return digestField(field);
-    return Array.from({ length: digestsIn(field) }, (_, i) =>
-      B3Digest.fromRange(field, i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH),
-    );
+    return splitDigests(field);
   });
 }
 
