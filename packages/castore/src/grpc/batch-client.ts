@@ -6,7 +6,6 @@ import {
   type PutDirectoriesRequestSchema,
 } from "@tvix/protos/batch";
 import type { CallOptions } from "../blobservice/blob-service.js";
-import { equalBytes } from "../bytes.js";
 import { B3Digest, DIGEST_LENGTH, joinDigests, splitDigests } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
@@ -202,13 +201,8 @@ function checkStored(expected: readonly B3Digest[], answered: readonly Uint8Arra
       `Cannot store ${expected.length} blobs: the server answers with ${row.byteLength} bytes of digests`,
     );
   }
-  if (equalBytes(row, joinDigests(expected))) return;
-  for (const [i, actual] of splitDigests(row).entries()) {
-    const digest = expected[i] as B3Digest;
-    if (actual.equals(digest)) continue;
-    const what = `the server answers with digest ${actual}`;
-    throw new CastoreError("CORRUPT", `Cannot store blob ${digest}: ${what}`);
-  }
+  for (const [i, actual] of splitDigests(row).entries())
+    sameDigest(expected[i] as B3Digest, actual);
 }
 
 const NO_DIGESTS = new Uint8Array(0);
@@ -224,6 +218,19 @@ export function answeredDigest(bytes: Uint8Array): B3Digest {
       { cause },
     );
   }
+}
+
+/**
+ * The digest of a blob that was sent.
+ *
+ * @throws {@link CastoreError} "CORRUPT" when the server has stored something else
+ */
+export function sameDigest(expected: B3Digest, actual: B3Digest): B3Digest {
+  if (actual.equals(expected)) return expected;
+  throw new CastoreError(
+    "CORRUPT",
+    `Cannot store blob ${expected}: the server answers with digest ${actual}`,
+  );
 }
 
 function flags(positions: readonly number[], length: number): Missing {

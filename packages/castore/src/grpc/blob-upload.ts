@@ -2,11 +2,10 @@ import type { Transport } from "@connectrpc/connect";
 import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
-import { CastoreError } from "../errors.js";
 import { type Blake3Hash, blake3, createBlake3 } from "../hasher/blake3.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { BLOBS_MESSAGE_BYTES, CONTENT_MESSAGE_BYTES } from "../rpc/limits.js";
-import { answeredDigest, type BatchClient } from "./batch-client.js";
+import { answeredDigest, type BatchClient, sameDigest } from "./batch-client.js";
 import { callClientStream } from "./call.js";
 import type { Uploader } from "./chunked-upload.js";
 import { mapLimited } from "./map-limited.js";
@@ -154,15 +153,6 @@ function groupBySize(items: readonly number[], sizeOf: (item: number) => number)
     }
   }
   return groups;
-}
-
-/** @throws {@link CastoreError} "CORRUPT" when the server has stored something else */
-function sameDigest(expected: B3Digest, actual: B3Digest): B3Digest {
-  if (actual.equals(expected)) return expected;
-  throw new CastoreError(
-    "CORRUPT",
-    `Cannot store blob ${expected}: the server answers with digest ${actual}`,
-  );
 }
 
 function isAbort(error: unknown, { signal }: CallOptions): boolean {
