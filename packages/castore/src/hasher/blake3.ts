@@ -1,4 +1,5 @@
 import { createHash, hashOnce } from "#blake3";
+import { equalBytes } from "../bytes.js";
 import { B3Digest } from "../digest.js";
 import type { BackendHash } from "./backend.js";
 
@@ -24,10 +25,7 @@ export function blake3(bytes: Uint8Array): B3Digest {
 
 /** Whether `digest` is the BLAKE3-256 of `bytes`. */
 export function isBlake3Of(bytes: Uint8Array, digest: Uint8Array): boolean {
-  const actual = hashOnce(bytes);
-  if (digest.byteLength !== actual.byteLength) return false;
-  for (let i = 0; i < actual.byteLength; i++) if (actual[i] !== digest[i]) return false;
-  return true;
+  return equalBytes(hashOnce(bytes), digest);
 }
 
 class StreamingHash implements Blake3Hash {

@@ -11,7 +11,7 @@
 // it (headerCheck). So a record is sound in one place of one pack only, and who does not know the
 // identity cannot make one. Chunks and directories have a zero payloadCheck: their key is the digest
 // of their raw payload. This file knows bytes only, no files.
-import { copyBytes, equalBytes } from "../bytes.js";
+import { compareByteRanges, copyBytes, equalBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import { blake3 } from "../hasher/blake3.js";
 
@@ -233,14 +233,13 @@ export function isChunkRecordOf(
   digest: Uint8Array,
   rawLength: number,
 ): boolean {
-  const isChunk =
+  return (
     uint32(record, 0) === RECORD_MAGIC &&
     record[4] === RecordKind.CHUNK &&
     uint32(record, 12) === rawLength &&
-    storedLengthOf(record) <= MAX_CHUNK_PAYLOAD;
-  if (!isChunk) return false;
-  for (let i = 0; i < RECORD_KEY_LENGTH; i++) if (record[16 + i] !== digest[i]) return false;
-  return true;
+    storedLengthOf(record) <= MAX_CHUNK_PAYLOAD &&
+    compareByteRanges(record, 16, RECORD_KEY_LENGTH, digest, 0, RECORD_KEY_LENGTH) === 0
+  );
 }
 
 /** Length of the payload of the record that begins with such a header. */
