@@ -42,7 +42,7 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
-    return this.#hasSingle(digest) || (this.#hasList(digest) && (await this.#hasChunks(digest)));
+    return this.#hasSingle(digest) || (await this.#hasChunks(digest));
   }
 
   async hasMany(digests: readonly B3Digest[], options: CallOptions = {}): Promise<boolean[]> {
@@ -183,15 +183,13 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     return this.#core.has(RecordKind.CHUNK, digest.toBytes());
   }
 
-  #hasList(digest: B3Digest): boolean {
-    return this.#core.has(RecordKind.CHUNK_LIST, digest.toBytes());
-  }
-
-  /** Whether all chunks of a blob are there: without one it is of no use to anybody. */
+  /** Whether a blob has a list, and all chunks are there: without one it is of no use to anybody. */
   async #hasChunks(digest: B3Digest): Promise<boolean> {
-    // A blob may have a million of them.
+    const chunks = await this.#chunkList(digest);
+    if (chunks === undefined) return false;
+    // There may be a million of them.
     const turns = new Turns();
-    for (const chunk of (await this.#chunkList(digest)) ?? []) {
+    for (const chunk of chunks) {
       if (!this.#hasSingle(chunk.digest)) return false;
       await turns.next();
     }
