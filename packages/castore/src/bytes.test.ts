@@ -8,6 +8,7 @@ import {
   equalBytes,
   escapeBytes,
   plainBytes,
+  splitBytes,
   toBase64,
   toHex,
   toLatin1,
@@ -100,6 +101,16 @@ describe("escapeBytes()", () => {
     ["half a character", Uint8Array.of(0x61, 0xc3), "a\\xc3"],
   ])("shows %s", (_label, bytes, expected) => {
     expect(escapeBytes(bytes)).toBe(expected);
+  });
+});
+
+describe("splitBytes()", () => {
+  it("gives the parts in order, in the same memory", () => {
+    const bytes = Uint8Array.of(1, 2, 3, 4, 5);
+    const parts = splitBytes(bytes, [2, 0, 1]);
+    expect(parts).toEqual([Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)]);
+    bytes.fill(0);
+    expect(parts[2]).toEqual(Uint8Array.of(0));
   });
 });
 

@@ -1,5 +1,5 @@
 import type { CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
-import { concatBytes } from "../bytes.js";
+import { concatBytes, splitBytes } from "../bytes.js";
 import { type ChunkBatch, Chunker } from "../chunking/chunker.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
@@ -179,11 +179,7 @@ class ChunkedUpload implements UploadMessages<PutChunkedBlobMessage> {
 
   async #ask({ bytes, lengths }: ChunkBatch): Promise<AskedBatch> {
     const { asker, counter } = this.#uploader;
-    let end = 0;
-    const digests = lengths.map((length) => {
-      end += length;
-      return blake3(bytes.subarray(end - length, end));
-    });
+    const digests = splitBytes(bytes, lengths).map(blake3);
     counter.begin(digests);
     this.#counted.push(...digests);
     const missing = await asker.run(digests, this.#callerOptions);

@@ -1,5 +1,5 @@
 import type { CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
-import { concatBytes, copyBytes } from "../bytes.js";
+import { concatBytes, copyBytes, splitBytes } from "../bytes.js";
 import { type ChunkBatch, Chunker } from "../chunking/chunker.js";
 import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
@@ -99,13 +99,8 @@ export class BlobUpload {
   }
 
   async #storeBatch(bytes: Uint8Array, lengths: readonly number[]): Promise<ChunkMeta[]> {
-    let end = 0;
-    const chunks = lengths.map((length) => {
-      end += length;
-      return bytes.subarray(end - length, end);
-    });
     try {
-      const digests = await this.#core.store(RecordKind.CHUNK, chunks);
+      const digests = await this.#core.store(RecordKind.CHUNK, splitBytes(bytes, lengths));
       return digests.map((digest, i) => ({ digest, size: lengths[i] as number }));
     } finally {
       this.#core.blocks.give(bytes);

@@ -1,4 +1,5 @@
 import type { PutManyOptions } from "../blobservice/blob-service.js";
+import { splitBytes } from "../bytes.js";
 import { chunkSizes, cutChunks } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
@@ -23,7 +24,7 @@ export async function putWholeBlobs(
   options: PutManyOptions,
 ): Promise<B3Digest[]> {
   const lengths = blobs.map(chunkLengths);
-  const chunks = blobs.flatMap((blob, i) => split(blob, lengths[i] as readonly number[]));
+  const chunks = blobs.flatMap((blob, i) => splitBytes(blob, lengths[i] as readonly number[]));
   const digests = await core.store(RecordKind.CHUNK, chunks, options);
   if (chunks.length === blobs.length) return digests;
   const { signal } = options;
@@ -53,13 +54,4 @@ async function storeList(
 
 function chunkLengths(blob: Uint8Array): readonly number[] {
   return blob.byteLength <= SIZES.min ? [blob.byteLength] : cutChunks(blob, SIZES, true);
-}
-
-function split(blob: Uint8Array, lengths: readonly number[]): readonly Uint8Array[] {
-  if (lengths.length === 1) return [blob];
-  let end = 0;
-  return lengths.map((length) => {
-    end += length;
-    return blob.subarray(end - length, end);
-  });
 }
