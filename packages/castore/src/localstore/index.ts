@@ -7,7 +7,13 @@ export type { CheckFinding, CheckOptions, CheckProgress } from "./check.js";
 export { LocalStore, type LocalStoreOptions, type LocalStoreStats } from "./local-store.js";
 export type { RecordCount } from "./pack-writer.js";
 export type { RecoveryEvent } from "./reconcile.js";
-export type { DerivedCache, KeyedRecord, NamedValues, RecordStore } from "./record-store.js";
+export type {
+  DerivedCache,
+  KeyedRecord,
+  NamedValues,
+  RecordStore,
+  ValueChange,
+} from "./record-store.js";
 export type { StoreCounters } from "./store-core.js";
 export type { RecoveryReport } from "./write-session.js";
 export type { LockHolder } from "./writer-lock.js";

@@ -2,7 +2,7 @@ import type { CallOptions } from "../blobservice/blob-service.js";
 import { copyBytes, plainBytes } from "../bytes.js";
 import { RECORD_KEY_LENGTH, type RecordKind } from "./pack-format.js";
 import { paddedKey } from "./record.js";
-import type { DerivedCache, KeyedRecord, RecordStore } from "./record-store.js";
+import type { DerivedCache, KeyedRecord, RecordStore, ValueChange } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
 import { updateRecord } from "./update-record.js";
 
@@ -44,11 +44,7 @@ export class KeyedRecords implements RecordStore {
     await this.#core.storeKeyed(this.#kind, key, value, options.signal);
   }
 
-  async update(
-    key: Uint8Array,
-    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
-    options: CallOptions = {},
-  ): Promise<void> {
+  async update(key: Uint8Array, change: ValueChange, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     this.#checkKey(key);
     await updateRecord(this.#core, this.#kind, { key, change, signal: options.signal });

@@ -5,7 +5,7 @@ import { concatBytes, equalBytes, plainBytes, toUtf8 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import { blake3 } from "../hasher/blake3.js";
 import { RecordKind } from "./pack-format.js";
-import type { NamedValues } from "./record-store.js";
+import type { NamedValues, ValueChange } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
 import { updateRecord } from "./update-record.js";
 
@@ -41,15 +41,11 @@ export class LocalNamedValues implements NamedValues {
     await this.#core.storeKeyed(RecordKind.NAMED, keyOf(head), payload, options.signal);
   }
 
-  async update(
-    name: string,
-    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
-    options: CallOptions = {},
-  ): Promise<void> {
+  async update(name: string, change: ValueChange, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const head = encodeHead(this.#space, name);
     const key = keyOf(head);
-    const changePayload = (payload: Uint8Array | undefined): Uint8Array | undefined => {
+    const changePayload: ValueChange = (payload) => {
       const value = change(payload && plainBytes(decodeNamedValue(payload, key)));
       return value && concatBytes([head, value]);
     };

@@ -7,6 +7,12 @@ export interface KeyedRecord {
 }
 
 /**
+ * Makes a value of the one that is there. Is given `undefined` where there is none, or a damaged one; returns
+ * `undefined` to leave it as it is.
+ */
+export type ValueChange = (known: Uint8Array | undefined) => Uint8Array | undefined;
+
+/**
  * Small values under keys of at most 32 bytes, kept in the packs like blobs are: durable once `put`
  * has fulfilled, found again when the index is rebuilt. A later value replaces an earlier one.
  */
@@ -27,15 +33,8 @@ export interface RecordStore {
   /**
    * Puts what `change` makes of the value that is there in its place. No other update of that key comes in
    * between, of this process or another one.
-   *
-   * @param change - is given `undefined` where there is no value, or a damaged one; returns `undefined` to
-   *   leave it as it is
    */
-  update(
-    key: Uint8Array,
-    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
-    options?: CallOptions,
-  ): Promise<void>;
+  update(key: Uint8Array, change: ValueChange, options?: CallOptions): Promise<void>;
   /** All of them, in byte order of the keys. */
   list(options?: CallOptions): AsyncIterable<KeyedRecord>;
 }
@@ -50,11 +49,7 @@ export interface NamedValues {
   /** @throws RangeError for a name of more than 65,535 bytes */
   put(name: string, value: Uint8Array, options?: CallOptions): Promise<void>;
   /** Like `RecordStore.update`. */
-  update(
-    name: string,
-    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
-    options?: CallOptions,
-  ): Promise<void>;
+  update(name: string, change: ValueChange, options?: CallOptions): Promise<void>;
 }
 
 /**

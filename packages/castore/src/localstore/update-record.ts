@@ -1,16 +1,14 @@
 import { toLatin1 } from "../bytes.js";
 import { CastoreError } from "../errors.js";
 import type { RecordKind } from "./pack-format.js";
+import type { ValueChange } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
 
 /** A record that is changed. */
 export interface RecordUpdate {
   readonly key: Uint8Array;
-  /**
-   * Makes a payload of the one that is there; `undefined` where there is none, or a damaged one, and to leave
-   * it as it is.
-   */
-  readonly change: (known: Uint8Array | undefined) => Uint8Array | undefined;
+  /** Makes a payload of the one that is there. */
+  readonly change: ValueChange;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { type CallOptions, copyBytes } from "@tvix/castore";
-import type { NamedValues } from "@tvix/castore/local";
+import type { NamedValues, ValueChange } from "@tvix/castore/local";
 
 /** Values under names, in spaces of their own: a `LocalStore` is one. */
 export interface NamedSpaces {
@@ -33,11 +33,7 @@ class MemoryNamedValues implements NamedValues {
     this.#values.set(name, copyBytes(value));
   }
 
-  async update(
-    name: string,
-    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
-    options: CallOptions = {},
-  ): Promise<void> {
+  async update(name: string, change: ValueChange, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const known = this.#values.get(name);
     const value = change(known && copyBytes(known));

@@ -1,5 +1,5 @@
 import { type CallOptions, compareBytes, copyBytes } from "@tvix/castore";
-import type { KeyedRecord, RecordStore } from "@tvix/castore/local";
+import type { KeyedRecord, RecordStore, ValueChange } from "@tvix/castore/local";
 
 /** Keeps records in memory; for tests of what is built on a {@link RecordStore}. */
 export class MemoryRecordStore implements RecordStore {
@@ -16,11 +16,7 @@ export class MemoryRecordStore implements RecordStore {
     this.#records.set(key.join(), { key: copyBytes(key), value: copyBytes(value) });
   }
 
-  async update(
-    key: Uint8Array,
-    change: (known: Uint8Array | undefined) => Uint8Array | undefined,
-    options: CallOptions = {},
-  ): Promise<void> {
+  async update(key: Uint8Array, change: ValueChange, options: CallOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     const record = this.#records.get(key.join());
     const value = change(record && copyBytes(record.value));
