@@ -201,8 +201,9 @@ function checkStored(expected: readonly B3Digest[], answered: readonly Uint8Arra
       `Cannot store ${expected.length} blobs: the server answers with ${row.byteLength} bytes of digests`,
     );
   }
-  for (const [i, actual] of splitDigests(row).entries())
+  for (const [i, actual] of splitDigests(row).entries()) {
     sameDigest(expected[i] as B3Digest, actual);
+  }
 }
 
 const NO_DIGESTS = new Uint8Array(0);
