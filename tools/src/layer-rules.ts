@@ -210,7 +210,7 @@ const STORE_LAYERS: readonly Layer[] = [
 const FUSE_LAYERS: readonly Layer[] = [
   {
     name: "contracts",
-    files: ["errno.ts", "file-system.ts", "channel/channel.ts"],
+    files: ["errors.ts", "errno.ts", "file-system.ts", "channel/channel.ts"],
     why: "file systems, sessions and channels know each other by these alone",
     pure: true,
   },

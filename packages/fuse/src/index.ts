@@ -6,6 +6,7 @@
  */
 export type { Channel, ChannelRequest, RequestHandler } from "./channel/channel.js";
 export { ERRNO, type Errno } from "./errno.js";
+export { FuseError, type FuseErrorCode } from "./errors.js";
 export {
   type Attributes,
   type AttributesReply,
