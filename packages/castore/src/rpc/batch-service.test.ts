@@ -2,7 +2,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import {
   BatchService,
-  PutChunkedBlobRequestSchema,
+  PutChunkedBlobRequest_ChunkMetaSchema,
+  type PutChunkedBlobRequestSchema,
   type PutDirectoriesRequestSchema,
 } from "@tvix/protos/batch";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -23,6 +24,7 @@ import { registerBatchService } from "./batch-service.js";
 import {
   MAX_BLOBS_PER_CALL,
   MAX_CHUNK_BYTES,
+  MAX_CHUNKS,
   MAX_DIGESTS_PER_CALL,
   MAX_SENT_CHUNK_BYTES,
 } from "./limits.js";
@@ -281,10 +283,11 @@ describe.each([
   });
 
   it("refuses more chunks than it holds in memory", async () => {
-    const chunk = { digest: blake3(pieces[1] as Uint8Array).toBytes(), size: 10n };
-    const part = create(PutChunkedBlobRequestSchema, { chunks: new Array(65_536).fill(chunk) });
-    const call = put(...new Array(17).fill(part), { digest: digest.toBytes() });
-    await expectFailure(call, Code.InvalidArgument, /1114112 chunks, more than 1048576/);
+    const others = new Array(MAX_CHUNKS + 1 - chunks.length).fill(
+      create(PutChunkedBlobRequest_ChunkMetaSchema),
+    );
+    const call = put({ chunks }, { chunks: others, digest: digest.toBytes() });
+    await expectFailure(call, Code.InvalidArgument, /1048577 chunks, more than 1048576/);
   });
 });
 
