@@ -1,9 +1,8 @@
-import { concatBytes } from "@tvix/castore";
 import type { LocalStoreOptions } from "@tvix/castore/local";
 import type { StorePath } from "@tvix/store";
 import type { Host, Invocation } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
-import { readInput, STDIN } from "../nar/nar-input.js";
+import { readText, STDIN } from "../io/read-input.js";
 import { withStore, withStoreAt, writing } from "../store/open.js";
 import type { OpenStore } from "../store/open-store.js";
 import type { Ends } from "./ends.js";
@@ -73,16 +72,9 @@ export async function withTransfer(
 
 async function readPathInfoJson(file: string): Promise<readonly DescribedPath[]> {
   const origin = file === STDIN ? "standard input" : file;
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const bytes of readInput(file)) {
-    length += bytes.byteLength;
-    if (length > MAX_PATH_INFO_JSON_BYTES) {
-      throw new CliError(EXIT.failed, `cannot read ${origin}: it is too long`);
-    }
-    parts.push(bytes);
-  }
-  return parsePathInfoJson(new TextDecoder().decode(concatBytes(parts)), origin);
+  const tooLong = () => new CliError(EXIT.failed, `cannot read ${origin}: it is too long`);
+  const text = await readText(file, MAX_PATH_INFO_JSON_BYTES, tooLong);
+  return parsePathInfoJson(text, origin);
 }
 
 function wantedOf(storePath: StorePath): WantedPath {

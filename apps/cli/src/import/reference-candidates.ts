@@ -1,10 +1,10 @@
-import { type CallOptions, concatBytes, escapeBytes } from "@tvix/castore";
+import { type CallOptions, escapeBytes } from "@tvix/castore";
 import { STORE_DIR, StoreError, StorePath } from "@tvix/store";
 import { quote } from "../args/quote.js";
 import { wordBytes } from "../args/raw-words.js";
 import { CliError, EXIT, UsageError } from "../exit.js";
 import { lowerFirst } from "../failure.js";
-import { readInput } from "../nar/nar-input.js";
+import { readText, STDIN } from "../io/read-input.js";
 import type { OpenStore } from "../store/open-store.js";
 
 /** Stands for every path that the store knows. */
@@ -77,15 +77,8 @@ function parseSource(word: string): StorePath | string {
 }
 
 async function* readList(file: string): AsyncGenerator<StorePath, void, undefined> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const bytes of readInput(file)) {
-    length += bytes.byteLength;
-    if (length > MAX_LIST_BYTES) throw listError(file, "it is too long");
-    parts.push(bytes);
-  }
-  const lines = new TextDecoder().decode(concatBytes(parts)).split("\n");
-  for (const [i, line] of lines.entries()) {
+  const list = await readText(file, MAX_LIST_BYTES, () => listError(file, "it is too long"));
+  for (const [i, line] of list.split("\n").entries()) {
     const text = line.trim();
     if (text !== "") yield parseLine(text, `line ${i + 1}`, file);
   }
@@ -102,6 +95,6 @@ function parseLine(text: string, place: string, file: string): StorePath {
 }
 
 function listError(file: string, why: string, options?: ErrorOptions): CliError {
-  const name = file === "-" ? "standard input" : `"${escapeBytes(wordBytes(file))}"`;
+  const name = file === STDIN ? "standard input" : `"${escapeBytes(wordBytes(file))}"`;
   return new CliError(EXIT.failed, `cannot read store paths from ${name}: ${why}`, options);
 }

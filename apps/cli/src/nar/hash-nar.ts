@@ -10,11 +10,12 @@ import {
 import { wordBytes } from "../args/raw-words.js";
 import type { Host, Invocation } from "../command.js";
 import { EXIT, NotFoundError, UsageError } from "../exit.js";
+import { STDIN } from "../io/read-input.js";
 import { withStore } from "../store/open.js";
 import { resolve } from "../target/resolve.js";
 import { looksLikeTarget, parseTarget } from "../target/target.js";
 import { dumpDiskTree } from "./dump-disk-tree.js";
-import { readNarInput, STDIN } from "./nar-input.js";
+import { readNarInput } from "./nar-input.js";
 
 /** The text forms that there are. */
 const HASH_FORMATS: readonly NixHashEncoding[] = ["sri", "nixbase32", "hex", "base64"];

@@ -16,9 +16,10 @@ import { formatBytes } from "../format/quantities.js";
 import { explainUnknownReference } from "../import/explain-unknown-reference.js";
 import { ReferenceCandidates } from "../import/reference-candidates.js";
 import { Progress } from "../io/progress.js";
+import { STDIN } from "../io/read-input.js";
 import { withStore, writing } from "../store/open.js";
 import type { OpenStore } from "../store/open-store.js";
-import { readNarInput, STDIN } from "./nar-input.js";
+import { readNarInput } from "./nar-input.js";
 
 /** Does what `tvix nar import` promises. */
 export async function importNar(invocation: Invocation, host: Host): Promise<number> {
