@@ -19,6 +19,7 @@ export {
   storePathOfContentAddress,
   verifyContentAddress,
 } from "./content-address/verify.js";
+export { verifyStoredContent } from "./content-address/verify-stored.js";
 export {
   type ContentAddress,
   type ContentAddressMethod,

@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { type CallOptions, equalBytes } from "@tvix/castore";
 import { ingestPath } from "@tvix/castore/fs";
-import { NarHasher, NixHash, PathInfo } from "@tvix/store";
+import { NarHasher, NixHash, PathInfo, verifyStoredContent } from "@tvix/store";
 import { CliError, EXIT, NotFoundError } from "../exit.js";
 import type { OpenStore } from "../store/open-store.js";
 import type { DescribedPath } from "./path-info-json.js";
 import { presentIn, publishIn } from "./present.js";
 import type { MovedPath, PathFacts, Transfer } from "./transfer.js";
-import { verifyAddress } from "./verify-address.js";
 
 /** Copies what lies in a store of Nix on this machine, as JSON of Nix describes it. */
 export class DiskTransfer implements Transfer {
@@ -56,7 +55,7 @@ export class DiskTransfer implements Transfer {
       throw new CliError(EXIT.corrupt, `${path} is not what ${this.source} says: ${what}`);
     }
     const pathInfo = PathInfo.of({ ...described, node });
-    await verifyAddress(this.#store, pathInfo, options);
+    await verifyStoredContent(this.#store, pathInfo, options);
     return {
       bytesMoved: progress.bytes,
       publish: () => publishIn(this.#store, pathInfo, options),

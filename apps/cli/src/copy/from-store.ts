@@ -1,10 +1,9 @@
 import { type CallOptions, equalBytes } from "@tvix/castore";
-import { isContentAddressed, type PathInfo } from "@tvix/store";
+import { isContentAddressed, type PathInfo, verifyStoredContent } from "@tvix/store";
 import { copyTree, type SignaturePolicy } from "@tvix/store/upstream";
 import { CliError, EXIT } from "../exit.js";
 import { type CopiedStore, presentIn, publishIn } from "./present.js";
 import type { MovedPath, PathFacts, Transfer } from "./transfer.js";
-import { verifyAddress } from "./verify-address.js";
 
 /** Copies from one store of ours into another: only the blobs and Directories that are missing there. */
 export class StoreTransfer implements Transfer {
@@ -59,7 +58,7 @@ export class StoreTransfer implements Transfer {
       throw new CliError(EXIT.corrupt, `${what}: see tvix verify`);
     }
     // That the path follows from its address is why no signature was asked for.
-    await verifyAddress(near, pathInfo, options);
+    await verifyStoredContent(near, pathInfo, options);
   }
 
   #checkSignatures(pathInfo: PathInfo): void {

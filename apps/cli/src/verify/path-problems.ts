@@ -6,10 +6,9 @@ import {
   isContentAddressed,
   NixHash,
   type PathInfo,
-  renderNar,
   StoreError,
   type TrustedKeys,
-  verifyContentAddress,
+  verifyStoredContent,
 } from "@tvix/store";
 
 export interface PathProblemsOptions extends CallOptions {
@@ -47,12 +46,7 @@ async function contentProblems(
       );
       problems.push(`its NAR has the hash ${actual}, not ${stated}`);
     }
-    if (pathInfo.contentAddress === undefined) return problems;
-    await verifyContentAddress(
-      contentOf(pathInfo, narSha256),
-      sourceOf(store, pathInfo, call),
-      call,
-    );
+    await verifyStoredContent(store, claimOf(pathInfo, narSha256), call);
     return problems;
   } catch (error) {
     call.signal?.throwIfAborted();
@@ -69,24 +63,11 @@ function isStored(error: unknown): error is StoreError | CastoreError {
 }
 
 /** The claim, about the NAR that there is. */
-function contentOf(
+function claimOf(
   { storePath, node, references, contentAddress }: PathInfo,
   narSha256: Uint8Array,
-): Parameters<typeof verifyContentAddress>[0] {
+): Parameters<typeof verifyStoredContent>[1] {
   return { storePath, node, references, contentAddress, narSha256 };
-}
-
-function sourceOf(
-  store: CastoreServices,
-  { node }: PathInfo,
-  call: CallOptions,
-): Parameters<typeof verifyContentAddress>[1] {
-  async function* file(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (node.type !== "file") return;
-    const reader = await store.blobs.openRead(node.digest, call);
-    if (reader !== undefined) yield* reader.stream({}, call);
-  }
-  return { nar: () => renderNar(store, node, call), file };
 }
 
 function signatureProblems(

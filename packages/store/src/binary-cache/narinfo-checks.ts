@@ -1,7 +1,7 @@
 import type { CallOptions } from "@tvix/castore";
 import { ContentAddressError } from "../content-address/content-address-error.js";
-import { isContentAddressed, verifyContentAddress } from "../content-address/verify.js";
-import { renderNar } from "../nar/renderer.js";
+import { isContentAddressed } from "../content-address/verify.js";
+import { verifyStoredContent } from "../content-address/verify-stored.js";
 import type { PathInfo } from "../path-info.js";
 import type { StorePath } from "../store-path/store-path.js";
 import type { CacheParts } from "./cache-parts.js";
@@ -42,29 +42,12 @@ export async function checkContentAddress(
   pathInfo: PathInfo,
   options: CallOptions,
 ): Promise<void> {
-  if (pathInfo.contentAddress === undefined) return;
-  const { node } = pathInfo;
-  const source = {
-    nar: () => renderNar(parts, node, options),
-    file: () => fileContent(parts, pathInfo, options),
-  };
   try {
-    await verifyContentAddress(pathInfo, source, options);
+    await verifyStoredContent(parts, pathInfo, options);
   } catch (cause) {
     if (!(cause instanceof ContentAddressError)) throw cause;
     throw new CacheRefusal(400, cause.message, {}, { cause });
   }
-}
-
-async function* fileContent(
-  { blobs }: CacheParts,
-  { node, storePath }: PathInfo,
-  options: CallOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  if (node.type !== "file") return;
-  const reader = await blobs.openRead(node.digest, options);
-  if (reader === undefined) throw new CacheRefusal(400, `the content of ${storePath} is not here`);
-  yield* reader.stream({}, options);
 }
 
 /** Where keys are trusted, refuses what none of them has signed and what does not prove itself. */

@@ -1,9 +1,9 @@
-import { type CallOptions, equalBytes, type Node, toLatin1 } from "@tvix/castore";
+import { type CallOptions, equalBytes, toLatin1 } from "@tvix/castore";
 import { parseCastoreNarUrl } from "../binary-cache/castore-nar-url.js";
-import { verifyContentAddress } from "../content-address/verify.js";
+import { verifyStoredContent } from "../content-address/verify-stored.js";
 import { StoreError } from "../errors.js";
 import type { IngestedNar } from "../nar/ingest-nar.js";
-import { type CastoreServices, calculateNar, renderNar } from "../nar/renderer.js";
+import { type CastoreServices, calculateNar } from "../nar/renderer.js";
 import { pathInfoFromNarinfo } from "../narinfo/convert.js";
 import { MAX_NARINFO_BYTES, type Narinfo } from "../narinfo/narinfo.js";
 import { parseNarinfo } from "../narinfo/parse.js";
@@ -138,7 +138,7 @@ export class NixCachePathInfoService implements PathInfoService {
     const shared = await this.#takeFromCastore(narinfo, options);
     const { root, bytesMoved, way } = shared ?? (await this.#takeNar(narinfo, options));
     const pathInfo = pathInfoFromNarinfo(narinfo, root);
-    await this.#verifyContentAddress(pathInfo, options);
+    await verifyStoredContent(this.#target, pathInfo, options);
     return { pathInfo, bytesMoved, way };
   }
 
@@ -232,32 +232,9 @@ export class NixCachePathInfoService implements PathInfoService {
       return undefined;
     }
   }
-
-  async #verifyContentAddress(pathInfo: PathInfo, options: CallOptions): Promise<void> {
-    if (pathInfo.contentAddress === undefined) return;
-    const { node } = pathInfo;
-    const source = {
-      nar: () => renderNar(this.#target, node, options),
-      file: () => fileContent(this.#target, node, options),
-    };
-    await verifyContentAddress(pathInfo, source, options);
-  }
 }
 
 interface Taken extends Pick<IngestedNar, "root"> {
   readonly bytesMoved: number;
   readonly way: TakenPath["way"];
-}
-
-async function* fileContent(
-  { blobs }: CastoreServices,
-  node: Node,
-  options: CallOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  if (node.type !== "file") return;
-  const reader = await blobs.openRead(node.digest, options);
-  if (reader === undefined) {
-    throw new StoreError("MISSING_REFERENCE", `Cannot read blob ${node.digest}: it is not stored`);
-  }
-  yield* reader.stream({}, options);
 }
