@@ -15,12 +15,13 @@ export const ERRNO = {
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
+  ENOTTY: 25,
   EROFS: 30,
   ERANGE: 34,
   ENAMETOOLONG: 36,
   ENOSYS: 38,
-  EPROTO: 71,
   ENODATA: 61,
+  EPROTO: 71,
   EOVERFLOW: 75,
 } as const;
 

@@ -23,3 +23,6 @@ export {
   ROOT_NODE_ID,
   type SeekTo,
 } from "./file-system.js";
+export type { Connection, ReaddirPlus } from "./protocol/init.js";
+export type { FailedRequest, OnError } from "./session/error-reports.js";
+export { Session, type SessionOptions } from "./session/session.js";

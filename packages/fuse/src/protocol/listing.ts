@@ -1,0 +1,71 @@
+import type { DirectoryItem, DirectorySink, Entry } from "../file-system.js";
+import { ENTRY_SIZE, encodeEntry, encodeNoEntry } from "./attributes.js";
+import { writeUint64 } from "./numbers.js";
+
+/** Bytes of fuse_dirent before the name: `ino, off: u64; namelen, type: u32`. */
+const DIRENT_SIZE = 24;
+
+/** Records begin at multiples of this (FUSE_REC_ALIGN). */
+const ALIGNMENT = 8;
+
+/** The type in fuse_dirent is this part of st_mode (IFTODT). */
+const TYPE_SHIFT = 12;
+
+/**
+ * Packs a listing: fuse_dirent for READDIR, fuse_direntplus (fuse_entry_out, fuse_dirent) for READDIRPLUS,
+ * each followed by a name and padding.
+ */
+export class ListingWriter implements DirectorySink {
+  readonly wantsEntries: boolean;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #fixedSize: number;
+  #used = 0;
+  #closed = false;
+
+  /** @param buffer - filled up to its end, no further */
+  constructor(buffer: Uint8Array, wantsEntries: boolean) {
+    this.wantsEntries = wantsEntries;
+    this.#bytes = buffer;
+    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    this.#fixedSize = wantsEntries ? ENTRY_SIZE + DIRENT_SIZE : DIRENT_SIZE;
+  }
+
+  /** Bytes of all items so far. */
+  get size(): number {
+    return this.#used;
+  }
+
+  fits(name: Uint8Array): boolean {
+    return this.#used + this.#recordSize(name) <= this.#bytes.byteLength && !this.#closed;
+  }
+
+  add(item: DirectoryItem, entry?: Entry): void {
+    if (!this.fits(item.name)) throw new RangeError("Cannot add an item to a listing: no room");
+    const start = this.#used;
+    let at = start;
+    if (this.wantsEntries) {
+      if (entry === undefined) encodeNoEntry(this.#view, at);
+      else encodeEntry(this.#view, at, entry);
+      at += ENTRY_SIZE;
+    }
+    writeUint64(this.#view, at, item.ino);
+    writeUint64(this.#view, at + 8, item.nextOffset);
+    this.#view.setUint32(at + 16, item.name.byteLength, true);
+    this.#view.setUint32(at + 20, item.type >>> TYPE_SHIFT, true);
+    this.#bytes.set(item.name, at + DIRENT_SIZE);
+    this.#used = start + this.#recordSize(item.name);
+    this.#bytes.fill(0, at + DIRENT_SIZE + item.name.byteLength, this.#used);
+  }
+
+  /** Takes no more items. */
+  close(): Uint8Array {
+    this.#closed = true;
+    return this.#bytes.subarray(0, this.#used);
+  }
+
+  #recordSize(name: Uint8Array): number {
+    const size = this.#fixedSize + name.byteLength;
+    return Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+  }
+}

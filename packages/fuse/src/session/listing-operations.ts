@@ -1,0 +1,59 @@
+import type { Errno } from "../errno.js";
+import type { FileSystem, Result } from "../file-system.js";
+import { decodeRead, type ReadRequest } from "../protocol/files.js";
+import { MAX_LISTING_SIZE } from "../protocol/limits.js";
+import { ListingWriter } from "../protocol/listing.js";
+import type { Exchange } from "./exchange.js";
+import type { Operation } from "./operation.js";
+
+/** READDIR */
+export const READDIR: Operation<ReadRequest, ListingWriter> = listing(false);
+
+/** READDIRPLUS */
+export const READDIRPLUS: Operation<ReadRequest, ListingWriter> = listing(true);
+
+function listing(wantsEntries: boolean): Operation<ReadRequest, ListingWriter> {
+  return {
+    replySize: 0,
+    decode: decodeRead,
+    call: (fileSystem, exchange, request) => list(fileSystem, exchange, request, wantsEntries),
+    reply(exchange, writer) {
+      const items = writer.close();
+      exchange.answerData([items], items.byteLength);
+    },
+  };
+}
+
+function list(
+  fileSystem: FileSystem,
+  exchange: Exchange,
+  { handle, offset, size }: ReadRequest,
+  wantsEntries: boolean,
+): Result<ListingWriter> {
+  const room = Math.min(size, exchange.bodyCapacity, MAX_LISTING_SIZE);
+  const writer = new ListingWriter(new Uint8Array(room), wantsEntries);
+  try {
+    const end = fileSystem.readdir(exchange.nodeId, handle, offset, writer, exchange);
+    if (!(end instanceof Promise)) return outcome(writer, end);
+    return end.then(
+      (errno) => outcome(writer, errno),
+      (error: unknown) => thrown(writer, exchange, error),
+    );
+  } catch (error) {
+    return thrown(writer, exchange, error);
+  }
+}
+
+/**
+ * Items that were added before a listing failed are answered, since entries among them count as lookups. The
+ * kernel comes back for what follows them, and learns of the failure then.
+ */
+function outcome(writer: ListingWriter, errno: Errno | undefined): ListingWriter | Errno {
+  return errno === undefined || writer.size > 0 ? writer : errno;
+}
+
+function thrown(writer: ListingWriter, exchange: Exchange, error: unknown): ListingWriter {
+  if (writer.size === 0) throw error;
+  if (!exchange.interrupted) exchange.report(error);
+  return writer;
+}
