@@ -1,4 +1,4 @@
-import { summarize } from "../statistics.js";
+import { type Judgement, judge } from "../judge.js";
 import type { CacheSide, CopiesRun, CopyCell, NarCell, NarinfoCell, NarsRun } from "./cache-run.js";
 
 /** How much longer a copy may take with our daemon than with files that are served. */
@@ -9,16 +9,6 @@ export const NARINFO_SHARE: number = 1 / 3;
 
 /** How much more memory the largest NAR may take than the smallest, a sixteenth of its size. */
 export const MEMORY_GROWTH_LIMIT = 1.25;
-
-/** Fewest runs of a side whose median decides. */
-const FEWEST_RUNS = 3;
-
-/** What a run says of one row. */
-export interface Judgement {
-  /** Our figure against the other one; `undefined` where one of them is missing. */
-  readonly ratio: number | undefined;
-  readonly verdict: "PASS" | "MISS" | "too few runs" | "not measured";
-}
 
 /** Holds the median time of copies with ours against that with the peer. */
 export function judgeCopies({ cells }: CopiesRun, direction: CopyCell["direction"]): Judgement {
@@ -48,17 +38,4 @@ export function judgeMemory({ cells }: NarsRun, direction: NarCell["direction"])
   }
   const isFlat = (ratio: number): boolean => ratio <= MEMORY_GROWTH_LIMIT;
   return judge(largest.serverPeakBytes, smallest.serverPeakBytes, isFlat);
-}
-
-/** The ratio itself is held against the limit, not the rounded one. */
-function judge(
-  ours: readonly number[],
-  others: readonly number[],
-  isGood: (ratio: number) => boolean,
-): Judgement {
-  const runs = Math.min(ours.length, others.length);
-  if (runs === 0) return { ratio: undefined, verdict: "not measured" };
-  const ratio = summarize(ours).median / summarize(others).median;
-  if (runs < FEWEST_RUNS) return { ratio, verdict: "too few runs" };
-  return { ratio, verdict: isGood(ratio) ? "PASS" : "MISS" };
 }

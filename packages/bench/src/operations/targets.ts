@@ -1,3 +1,4 @@
+import type { Verdict } from "../judge.js";
 import { summarize } from "../statistics.js";
 import type { OperationId } from "./operations.js";
 import { findCell, findSize, type OperationsRun } from "./operations-run.js";
@@ -11,7 +12,7 @@ export interface TargetResult {
   /** The figure that the limit is for, such as "0.83x"; empty when it was not measured. */
   readonly figure: string;
   readonly limit: string;
-  readonly verdict: "PASS" | "MISS" | "not measured";
+  readonly verdict: Verdict;
 }
 
 /** What the program is to reach. Times are medians; both ways to store have to reach it. */

@@ -10,13 +10,13 @@ import {
 } from "../cache/cache-run.js";
 import {
   COPY_LIMIT,
-  type Judgement,
   judgeCopies,
   judgeMemory,
   judgeNarinfo,
   MEMORY_GROWTH_LIMIT,
   NARINFO_SHARE,
 } from "../cache/verdicts.js";
+import type { Judgement } from "../judge.js";
 import { summarize } from "../statistics.js";
 import {
   formatCount,
