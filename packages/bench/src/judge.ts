@@ -13,6 +13,12 @@ export interface Judgement {
 /** Fewest runs of a side whose median decides. */
 const FEWEST_RUNS = 3;
 
+/** One median against the other; `undefined` where one of them is missing. */
+export function ratioOf(ours: readonly number[], others: readonly number[]): number | undefined {
+  if (ours.length === 0 || others.length === 0) return undefined;
+  return summarize(ours).median / summarize(others).median;
+}
+
 /**
  * Compares medians.
  *
@@ -23,9 +29,8 @@ export function judge(
   others: readonly number[],
   isGood: (ratio: number) => boolean,
 ): Judgement {
-  const runs = Math.min(ours.length, others.length);
-  if (runs === 0) return { ratio: undefined, verdict: "not measured" };
-  const ratio = summarize(ours).median / summarize(others).median;
-  if (runs < FEWEST_RUNS) return { ratio, verdict: "too few runs" };
+  const ratio = ratioOf(ours, others);
+  if (ratio === undefined) return { ratio, verdict: "not measured" };
+  if (Math.min(ours.length, others.length) < FEWEST_RUNS) return { ratio, verdict: "too few runs" };
   return { ratio, verdict: isGood(ratio) ? "PASS" : "MISS" };
 }

@@ -16,15 +16,19 @@ import {
   MEMORY_GROWTH_LIMIT,
   NARINFO_SHARE,
 } from "../cache/verdicts.js";
-import type { Judgement } from "../judge.js";
+import { type Judgement, ratioOf } from "../judge.js";
 import { summarize } from "../statistics.js";
 import {
   formatCount,
   formatFigureSpread,
+  formatLargest,
   formatMebibytes,
   formatMegabytes,
+  formatRatio,
   formatSpread,
+  formatVerdict,
   NONE,
+  spreadTitle,
 } from "./format.js";
 import { machineReport } from "./machine-report.js";
 import { markdownTable } from "./table.js";
@@ -32,7 +36,7 @@ import { markdownTable } from "./table.js";
 /** One part of the comparison of caches as Markdown. */
 export function cacheReport(run: CacheRun): string {
   const { date, command, versions } = run;
-  const spread = run.runs === 1 ? "one run" : `median of ${run.runs} runs (smallest–largest)`;
+  const spread = spreadTitle(run.runs);
   return [machineReport(run.machine, { date, command, versions }), ...partReport(run, spread)].join(
     "\n\n",
   );
@@ -62,11 +66,7 @@ function closureText({ paths, narBytes, largestBytes }: ClosureFacts): string {
 }
 
 function verdictCells({ ratio, verdict }: Judgement, limit: string): string[] {
-  return [
-    ratio === undefined ? NONE : `${ratio.toFixed(2)}x`,
-    limit,
-    verdict === "MISS" ? "**MISS**" : verdict,
-  ];
+  return [formatRatio(ratio), limit, formatVerdict(verdict)];
 }
 
 const VERDICT_HEADS = ["tvix/nginx", "limit", "verdict"];
@@ -75,13 +75,12 @@ function copiesTable(run: CopiesRun): string {
   const rows = (["from", "to"] as const).map((direction) => {
     const cell = (side: CacheSide) =>
       run.cells.find((one) => one.direction === direction && one.side === side);
-    const peaks = cell("tvix")?.serverPeakBytes ?? [];
     return [
       `\`nix copy --${direction}\``,
       ...CACHE_SIDES.map((side) => formatSpread(cell(side)?.seconds ?? [])),
-      ...verdictCells(judgeCopies(run, direction), `at most ${COPY_LIMIT.toFixed(2)}x`),
+      ...verdictCells(judgeCopies(run, direction), `at most ${formatRatio(COPY_LIMIT)}`),
       ...CACHE_SIDES.map((side) => formatSpread(cell(side)?.clientCpuSeconds ?? [])),
-      peaks.length === 0 ? NONE : formatMebibytes(Math.max(...peaks)),
+      formatLargest(cell("tvix")?.serverPeakBytes ?? []),
     ];
   });
   const processor = ["processor time of Nix: tvix", "nginx"];
@@ -100,7 +99,7 @@ function narinfoTable(run: NarinfoRun): string {
     return [
       String(count),
       ...CACHE_SIDES.map((side) => formatFigureSpread(rates(side))),
-      ...verdictCells(judgeNarinfo(run.cells, count), `at least ${NARINFO_SHARE.toFixed(2)}x`),
+      ...verdictCells(judgeNarinfo(run.cells, count), `at least ${formatRatio(NARINFO_SHARE)}`),
       ...CACHE_SIDES.flatMap((side) => [
         median(results(side).map((one) => one.p50Ms)),
         median(results(side).map((one) => one.p99Ms)),
@@ -119,7 +118,7 @@ function memoryTable(run: NarsRun): string {
     ...sizes.map((bytes) =>
       formatFigureSpread(peaksOf(run, direction, bytes).map((peak) => peak / 1024 / 1024)),
     ),
-    ...verdictCells(judgeMemory(run, direction), `at most ${MEMORY_GROWTH_LIMIT.toFixed(2)}x`),
+    ...verdictCells(judgeMemory(run, direction), `at most ${formatRatio(MEMORY_GROWTH_LIMIT)}`),
   ]);
   const heads = sizes.map((bytes) => `NAR of ${formatMebibytes(bytes)} MiB`);
   return markdownTable({ head: ["", ...heads, "last/first", "limit", "verdict"], rows });
@@ -144,12 +143,13 @@ function narsTable(run: NarsRun): string {
           .filter((cell) => cell.narBytes === bytes)
           .flatMap((cell) => cell.seconds.map((seconds) => bytes / 1e6 / seconds));
       const [ours, theirs] = [rates("tvix"), rates("nginx")];
-      const ratio =
-        ours.length === 0 || theirs.length === 0
-          ? NONE
-          : `${(summarize(ours).median / summarize(theirs).median).toFixed(2)}x`;
       const title = `${direction.toUpperCase()}, ${formatMebibytes(bytes)} MiB`;
-      return [title, formatFigureSpread(ours), formatFigureSpread(theirs), ratio];
+      return [
+        title,
+        formatFigureSpread(ours),
+        formatFigureSpread(theirs),
+        formatRatio(ratioOf(ours, theirs)),
+      ];
     }),
   );
   return markdownTable({ head: ["", "tvix", "nginx", "tvix/nginx"], rows });

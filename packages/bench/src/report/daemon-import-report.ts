@@ -1,6 +1,6 @@
 import type { DaemonImportRun, Way, WayFigures } from "../daemon-import/run-daemon-import.js";
 import { summarize } from "../statistics.js";
-import { formatMebibytes, formatSpread, NONE } from "./format.js";
+import { formatLargest, formatRatio, formatSpread, formatVerdict } from "./format.js";
 import { machineReport } from "./machine-report.js";
 import { markdownTable } from "./table.js";
 
@@ -18,11 +18,11 @@ export function daemonImportReport(run: DaemonImportRun): string {
 
 function targetTable(run: DaemonImportRun): string {
   const factor = median(run, "daemon") / median(run, "embedded");
-  const row = ["T1, fresh store: through the daemon against embedded", `${factor.toFixed(2)}x`];
-  const verdict = factor <= FRESH_LIMIT ? "PASS" : "**MISS**";
+  const row = ["T1, fresh store: through the daemon against embedded", formatRatio(factor)];
+  const verdict = formatVerdict(factor <= FRESH_LIMIT ? "PASS" : "MISS");
   return markdownTable({
     head: ["target", "figure", "limit", "verdict"],
-    rows: [[...row, `at most ${FRESH_LIMIT.toFixed(2)}x`, verdict]],
+    rows: [[...row, `at most ${formatRatio(FRESH_LIMIT)}`, verdict]],
   });
 }
 
@@ -39,12 +39,8 @@ function figuresTable({ ways }: DaemonImportRun): string {
       row("T1 into a fresh store", (one) => formatSpread(one.freshSeconds)),
       row("T1 again, unchanged", (one) => formatSpread(one.againSeconds)),
       row("processor time of both, all processes", (one) => formatSpread(one.cpuSeconds)),
-      row("memory of the command, MiB", (one) => largest(one.peakBytes)),
-      row("memory of the daemon, MiB", (one) => largest(one.daemonPeakBytes)),
+      row("memory of the command, MiB", (one) => formatLargest(one.peakBytes)),
+      row("memory of the daemon, MiB", (one) => formatLargest(one.daemonPeakBytes)),
     ],
   });
-}
-
-function largest(bytes: readonly number[]): string {
-  return bytes.length === 0 ? NONE : formatMebibytes(Math.max(...bytes));
 }

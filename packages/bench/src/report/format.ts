@@ -1,3 +1,4 @@
+import type { Verdict } from "../judge.js";
 import { summarize } from "../statistics.js";
 
 /** Stands where nothing was measured. */
@@ -44,4 +45,24 @@ export function formatCount(count: number): string {
 export function formatFigure(value: number): string {
   if (value >= 100) return formatCount(value);
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** The largest of what runs took of memory, in units of 2^20. */
+export function formatLargest(bytes: readonly number[]): string {
+  return bytes.length === 0 ? NONE : formatMebibytes(Math.max(...bytes));
+}
+
+/** One figure against another. */
+export function formatRatio(ratio: number | undefined): string {
+  return ratio === undefined ? NONE : `${ratio.toFixed(2)}x`;
+}
+
+/** What has to be seen stands out. */
+export function formatVerdict(verdict: Verdict): string {
+  return verdict === "MISS" ? "**MISS**" : verdict;
+}
+
+/** What a spread of so many runs shows. */
+export function spreadTitle(runs: number): string {
+  return runs === 1 ? "one run" : `median of ${runs} runs (smallest–largest)`;
 }

@@ -2,7 +2,13 @@ import type { GrpcRun } from "../grpc/grpc-run.js";
 import { ROWS, type Row, type StoreKind } from "../grpc/rows.js";
 import { cellOf, judgeRow } from "../grpc/verdicts.js";
 import type { Side } from "../grpc/workload.js";
-import { formatFigureSpread, formatMebibytes, NONE } from "./format.js";
+import {
+  formatFigureSpread,
+  formatLargest,
+  formatRatio,
+  formatVerdict,
+  spreadTitle,
+} from "./format.js";
 import { machineReport } from "./machine-report.js";
 import { markdownTable } from "./table.js";
 
@@ -17,7 +23,7 @@ export function grpcReport(run: GrpcRun): string {
   const { date, command, versions } = run;
   const same = ROWS.filter((row) => row.peerRow === undefined);
   const more = ROWS.filter((row) => row.peerRow !== undefined);
-  const spread = run.runs === 1 ? "one run" : `median of ${run.runs} runs (smallest–largest)`;
+  const spread = spreadTitle(run.runs);
   return [
     machineReport(run.machine, { date, command, versions }),
     `**The same calls**: units a second, ${spread}`,
@@ -28,10 +34,8 @@ export function grpcReport(run: GrpcRun): string {
 }
 
 function rowsTable(run: GrpcRun, rows: readonly Row[]): string {
-  const memory = (row: Row, side: Side): string => {
-    const peaks = cellOf(run, row, side)?.serverPeakBytes ?? [];
-    return peaks.length === 0 ? NONE : formatMebibytes(Math.max(...peaks));
-  };
+  const memory = (row: Row, side: Side): string =>
+    formatLargest(cellOf(run, row, side)?.serverPeakBytes ?? []);
   return markdownTable({
     head: [
       "calls",
@@ -53,8 +57,8 @@ function rowsTable(run: GrpcRun, rows: readonly Row[]): string {
         `${row.unit}/s`,
         formatFigureSpread(rates.tvix),
         formatFigureSpread(rates["grpc-js"]),
-        ratio === undefined ? NONE : `${ratio.toFixed(2)}x`,
-        verdict === "MISS" ? "**MISS**" : verdict,
+        formatRatio(ratio),
+        formatVerdict(verdict),
         memory(row, "tvix"),
         memory(row, "grpc-js"),
       ];

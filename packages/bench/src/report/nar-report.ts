@@ -8,9 +8,17 @@ import {
 } from "../nar/run-nar.js";
 import type { ToolId } from "../operations/tool.js";
 import { summarize } from "../statistics.js";
-import { formatCount, formatMebibytes, formatSeconds, formatSpread, NONE } from "./format.js";
+import {
+  formatLargest,
+  formatRatio,
+  formatSeconds,
+  formatSpread,
+  formatVerdict,
+  NONE,
+} from "./format.js";
 import { machineReport } from "./machine-report.js";
 import { markdownTable } from "./table.js";
+import { treeTable } from "./tree-table.js";
 
 /** How much longer than `nix-store --dump` it may take. */
 const LIMITS: Readonly<Record<DumpedTree, number>> = { T1: 1.5, T2: 1.2 };
@@ -26,24 +34,12 @@ export function narReport(run: NarRun): string {
   const versions = run.tools.filter(({ id }) => id !== "tvix-raw").map(({ version }) => version);
   return [
     machineReport(run.machine, { date: run.date, command: run.command, versions }),
-    treeTable(run),
+    treeTable(run.trees),
     targetTable(run),
     timeTable(run, "seconds", ({ wallSeconds }) => formatSpread(wallSeconds)),
     timeTable(run, "processor time, seconds", ({ cpuSeconds }) => formatSpread(cpuSeconds)),
-    timeTable(run, "memory, MiB", ({ peakBytes }) =>
-      peakBytes.length === 0 ? NONE : formatMebibytes(Math.max(...peakBytes)),
-    ),
+    timeTable(run, "memory, MiB", ({ peakBytes }) => formatLargest(peakBytes)),
   ].join("\n\n");
-}
-
-function treeTable({ trees }: NarRun): string {
-  return markdownTable({
-    head: ["tree", "files", "directories", "links", "bytes"],
-    rows: DUMPED_TREES.map((tree) => {
-      const { files, directories, symlinks, bytes } = trees[tree];
-      return [tree, ...[files, directories, symlinks, bytes].map(formatCount)];
-    }),
-  });
 }
 
 function targetTable(run: NarRun): string {
@@ -53,12 +49,13 @@ function targetTable(run: NarRun): string {
       const title = `${tree} ${SINK_TITLES[sink]}: ${label} against nix-store`;
       const time = median(run, { tool: id, tree, sink });
       const other = median(run, { tool: "nix", tree, sink });
-      const limit = `at most ${LIMITS[tree].toFixed(2)}x`;
+      const limit = `at most ${formatRatio(LIMITS[tree])}`;
       if (time === undefined || other === undefined)
         return [title, NONE, NONE, limit, "not measured"];
       const measured = `${formatSeconds(time)} s / ${formatSeconds(other)} s`;
-      const verdict = time / other <= LIMITS[tree] ? "PASS" : "**MISS**";
-      return [title, measured, `${(time / other).toFixed(2)}x`, limit, verdict];
+      const ratio = time / other;
+      const verdict = formatVerdict(ratio <= LIMITS[tree] ? "PASS" : "MISS");
+      return [title, measured, formatRatio(ratio), limit, verdict];
     }),
   );
   return markdownTable({ head: ["target", "measured", "figure", "limit", "verdict"], rows });

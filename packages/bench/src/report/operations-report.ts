@@ -7,19 +7,27 @@ import {
 } from "../operations/operations-run.js";
 import { judgeTargets } from "../operations/targets.js";
 import { summarize } from "../statistics.js";
-import { formatCount, formatMebibytes, formatMegabytes, formatSpread, NONE } from "./format.js";
+import {
+  formatLargest,
+  formatMegabytes,
+  formatSpread,
+  formatVerdict,
+  NONE,
+  spreadTitle,
+} from "./format.js";
 import { machineReport } from "./machine-report.js";
 import { markdownTable } from "./table.js";
+import { treeTable } from "./tree-table.js";
 
 /** Everything a run of operations tells, as Markdown. */
 export function operationsReport(run: OperationsRun): string {
   const versions = run.tools
     .filter(({ id }) => id !== "tvix-raw")
     .map(({ label, version, source }) => version ?? `${label} is missing (${source})`);
-  const spread = run.runs === 1 ? "one run" : `median of ${run.runs} runs (smallest–largest)`;
+  const spread = spreadTitle(run.runs);
   return [
     machineReport(run.machine, { date: run.date, command: run.command, versions }),
-    treesTable(run),
+    treeTable(run.trees),
     "**Targets**",
     targetsTable(run),
     `**Time** in seconds, ${spread}`,
@@ -30,23 +38,10 @@ export function operationsReport(run: OperationsRun): string {
       cpuSeconds.length === 0 ? NONE : summarize(cpuSeconds).median.toFixed(2),
     ),
     "**Memory**: largest resident size of the process in all runs, in MiB",
-    cellsTable(run, ({ peakBytes }) =>
-      peakBytes.length === 0 ? NONE : formatMebibytes(Math.max(...peakBytes)),
-    ),
+    cellsTable(run, ({ peakBytes }) => formatLargest(peakBytes)),
     "**Size of the store** in MB (10^6 bytes): lengths of all files; in brackets what the file system sets aside",
     sizesTable(run),
   ].join("\n\n");
-}
-
-function treesTable({ trees }: OperationsRun): string {
-  const names = ["T1", "T2", "T3"] as const;
-  return markdownTable({
-    head: ["tree", "files", "directories", "links", "bytes"],
-    rows: names.map((name) => {
-      const { files, directories, symlinks, bytes } = trees[name];
-      return [name, ...[files, directories, symlinks, bytes].map(formatCount)];
-    }),
-  });
 }
 
 function targetsTable(run: OperationsRun): string {
@@ -57,7 +52,7 @@ function targetsTable(run: OperationsRun): string {
       measured,
       figure,
       limit,
-      verdict === "MISS" ? "**MISS**" : verdict,
+      formatVerdict(verdict),
     ]),
   });
 }
