@@ -129,7 +129,8 @@ function parseWords(words: readonly string[]) {
   }
 }
 
-function isMode(word: string): word is Mode {
+/** Whether there is such a benchmark. */
+export function isMode(word: string): word is Mode {
   return (MODES as readonly string[]).includes(word);
 }
 

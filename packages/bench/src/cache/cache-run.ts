@@ -10,7 +10,8 @@ export type CacheSide = "tvix" | "nginx";
 
 export const CACHE_SIDES: readonly CacheSide[] = ["tvix", "nginx"];
 
-interface RunHead {
+/** What is saved of every part. */
+export interface RunHead {
   readonly kind: "cache";
   readonly date: string;
   readonly command: string;

@@ -7,7 +7,13 @@ import type { RunHost } from "../run-host.js";
 import { Scratch } from "../scratch.js";
 import { warmMemory } from "../warm-memory.js";
 import { type CacheMaterials, makeMaterials } from "./cache-materials.js";
-import { CACHE_PARTS, type CachePart, type CacheRun, type ClosureFacts } from "./cache-run.js";
+import {
+  CACHE_PARTS,
+  type CachePart,
+  type CacheRun,
+  type ClosureFacts,
+  type RunHead,
+} from "./cache-run.js";
 import { runCopies } from "./run-copies.js";
 import { runNarinfo } from "./run-narinfo.js";
 import { runNars } from "./run-nars.js";
@@ -47,8 +53,7 @@ export async function runCache(options: BenchOptions, host: RunHost): Promise<Ca
   return done;
 }
 
-type PartOf<R> = R extends CacheRun ? Omit<R, keyof CacheRunHead> : never;
-type CacheRunHead = Pick<CacheRun, "kind" | "date" | "command" | "runs" | "machine" | "versions">;
+type PartOf<R> = R extends CacheRun ? Omit<R, keyof RunHead> : never;
 
 async function runPart(
   part: CachePart,

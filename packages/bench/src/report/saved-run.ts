@@ -5,6 +5,7 @@ import type { DaemonImportRun } from "../daemon-import/run-daemon-import.js";
 import type { GrpcRun } from "../grpc/grpc-run.js";
 import type { NarRun } from "../nar/run-nar.js";
 import type { OperationsRun } from "../operations/operations-run.js";
+import { isMode } from "../options.js";
 import { PERFORMANCE_DOCUMENT, RESULTS } from "../paths.js";
 import type { PrimitivesRun } from "../primitives/run-primitives.js";
 import type { ProfileRun } from "../profile/run-profile.js";
@@ -65,10 +66,7 @@ export function saveRun(run: BenchRun): string {
 /** @throws Error when the file does not hold a run */
 export function loadRun(file: string): BenchRun {
   const run = JSON.parse(readFileSync(file, "utf8")) as BenchRun;
-  const kinds = ["operations", "primitives", "profile", "grpc", "daemon-import", "nar", "cache"];
-  if (!kinds.includes(run.kind)) {
-    throw new Error(`Cannot report ${file}: it is not a saved run`);
-  }
+  if (!isMode(run.kind)) throw new Error(`Cannot report ${file}: it is not a saved run`);
   return run;
 }
 
