@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { type Measurement, measure } from "../process/measure.js";
+import { sync } from "../process/sync.js";
 import { rotate } from "../statistics.js";
 import { type CacheMaterials, uploadUrl } from "./cache-materials.js";
 import { CACHE_SIDES, type CacheSide, type CopyCell } from "./cache-run.js";
 import type { Closure } from "./closure.js";
 import { startCache } from "./servers.js";
-import { freshFolder, type Session, sync } from "./session.js";
+import { freshFolder, type Session } from "./session.js";
 
 const DIRECTIONS = ["from", "to"] as const;
 
@@ -51,7 +52,7 @@ async function copyOnce(
   };
   try {
     await copy(closures.warm);
-    await sync(session);
+    await sync(signal);
     const taken = await copy(closures.measured);
     cell.seconds.push(taken.wallSeconds);
     if (taken.cpuSeconds !== undefined) cell.clientCpuSeconds.push(taken.cpuSeconds);

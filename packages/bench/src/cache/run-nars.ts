@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { type Command, measure } from "../process/measure.js";
+import { sync } from "../process/sync.js";
 import { rotate } from "../statistics.js";
 import { CACHE_SIDES, type NarCell } from "./cache-run.js";
 import { makeNarFile, type NarFile } from "./nar-files.js";
 import { startCache } from "./servers.js";
-import { freshFolder, type Session, sync } from "./session.js";
+import { freshFolder, type Session } from "./session.js";
 
 /** Uploads NARs of several sizes, and downloads each from a server that was started after that. */
 export async function runNars(session: Session): Promise<NarCell[]> {
@@ -58,7 +59,7 @@ async function transfer(session: Session, { cell, nar, content }: Transfer): Pro
   const server = await startCache(task, signal);
   try {
     const command = curl(isUpload ? ["--upload-file", nar.file] : [], server.url + nar.path);
-    await sync(session);
+    await sync(signal);
     const { wallSeconds } = await measure(command, { stdout: "discard", signal });
     cell.seconds.push(wallSeconds);
     const peak = server.peakBytes();

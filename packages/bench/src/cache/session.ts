@@ -1,6 +1,5 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Command, measure } from "../process/measure.js";
 import type { RunHost } from "../run-host.js";
 import type { Scratch } from "../scratch.js";
 import type { CacheSizes } from "./sizes.js";
@@ -19,10 +18,4 @@ export function freshFolder({ scratch }: Session, name: string): string {
   scratch.remove(folder);
   mkdirSync(folder, { recursive: true });
   return folder;
-}
-
-/** Has everything written before something is measured. */
-export async function sync({ host: { signal } }: Session): Promise<void> {
-  const command: Command = { program: "sync", args: [] };
-  await measure(command, { stdout: "discard", signal });
 }

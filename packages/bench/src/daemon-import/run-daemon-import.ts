@@ -7,6 +7,7 @@ import type { BenchOptions } from "../options.js";
 import { TVIX } from "../paths.js";
 import { type Command, type Measurement, measure } from "../process/measure.js";
 import { childrenCpuSeconds } from "../process/proc-files.js";
+import { sync } from "../process/sync.js";
 import type { RunHost } from "../run-host.js";
 import { prepareTrees, Scratch } from "../scratch.js";
 import { rotate } from "../statistics.js";
@@ -136,7 +137,7 @@ function secondsBetween(
 
 async function importOnce(round: Round, tree: string): Promise<Measurement> {
   const { signal } = round.host;
-  await measure({ program: "sync", args: [] }, { stdout: "discard", signal });
+  await sync(signal);
   return await measure(tvix(round, "import", tree), { stdout: "keep", signal });
 }
 

@@ -6,6 +6,7 @@ import { cleanEnvironment, versionOf } from "../operations/tool.js";
 import type { BenchOptions } from "../options.js";
 import { TVIX } from "../paths.js";
 import { type Command, measure } from "../process/measure.js";
+import { sync } from "../process/sync.js";
 import type { RunHost } from "../run-host.js";
 import { Scratch } from "../scratch.js";
 import { rotate } from "../statistics.js";
@@ -100,7 +101,7 @@ async function measureRow(
   try {
     const { address } = server;
     const task = { side, address, workload, ...materialOf(row, workload, materials) };
-    await measure({ program: "sync", args: [] }, { stdout: "discard", signal });
+    await sync(signal);
     const { stdout } = await measure(clientCommand(task), { stdout: "keep", signal });
     return { ...parseResult(stdout), peakBytes: server.peakBytes() };
   } finally {

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describeMachine } from "../machine.js";
 import type { BenchOptions } from "../options.js";
-import { type Command, type Measurement, measure } from "../process/measure.js";
+import { measure } from "../process/measure.js";
+import { sync } from "../process/sync.js";
 import type { RunHost } from "../run-host.js";
 import { prepareTrees, Scratch } from "../scratch.js";
 import { rotate } from "../statistics.js";
@@ -81,7 +82,9 @@ async function runTool(session: Session, tool: Tool, round: number): Promise<voi
   const stores = { main: join(folder, "main"), second: join(folder, "second") };
   for (const store of Object.values(stores)) {
     mkdirSync(store);
-    for (const command of tool.prepare(store)) await runUnmeasured(command, host);
+    for (const command of tool.prepare(store)) {
+      await measure(command, { stdout: "discard", signal: host.signal });
+    }
   }
   // Sources come from memory, on a disk too: how fast it reads is not the question.
   for (const tree of Object.values(sources)) readTree(tree);
@@ -115,8 +118,7 @@ async function runOperation(
   for (let i = 0; i < operation.repeat; i++) {
     const command = operation.command(tool, place);
     if (command === undefined) return printed;
-    // What the command before has left to be written must not be written during this one.
-    await runUnmeasured({ program: "sync", args: [] }, host);
+    await sync(host.signal);
     const stdout = operation.adds ? "keep" : "discard";
     const result = await measure(command, { stdout, signal: host.signal });
     recorder.add(operation, tool, result);
@@ -128,10 +130,6 @@ async function runOperation(
     if (tool.printsStorePath) recorder.checkStorePath(operation, tool, printed);
   }
   return printed;
-}
-
-function runUnmeasured(command: Command, host: RunHost): Promise<Measurement> {
-  return measure(command, { stdout: "discard", signal: host.signal });
 }
 
 /** What the stores of a tool take at most: it keeps three trees like T1, and T2 twice, as they are. */
