@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { seededBytes } from "../primitives/seeded-bytes.js";
+import { writeSeededFile } from "../primitives/seeded-bytes.js";
 import type { Trees } from "../trees/make-trees.js";
 import { walkTree } from "../trees/walk-tree.js";
 import type { ClosureFacts } from "./cache-run.js";
@@ -17,9 +17,6 @@ const WARM_BYTES = 64 * 1024 * 1024;
 
 /** What the name of a store path may consist of. */
 const NAME = /^[0-9A-Za-z+_?=-][0-9A-Za-z+._?=-]{0,190}$/;
-
-/** Blocks in which the large file is written. */
-const BLOCK_BYTES = 8 * 1024 * 1024;
 
 /** How many paths one command adds. */
 const ADDED_AT_ONCE = 100;
@@ -54,7 +51,7 @@ export function makeClosures(folder: string, trees: Trees, nix: Nix, sizes: Cach
     if (found.length === 0)
       throw new Error(`Cannot make a closure: there is little in ${trees.T1}`);
     const large = join(folder, `${name}.bin`);
-    writeLarge(large, largeBytes);
+    writeSeededFile(large, { seed: basename(large), length: largeBytes });
     return makeClosure(join(folder, "source"), [...found, large], nix);
   };
   mkdirSync(folder, { recursive: true });
@@ -104,14 +101,6 @@ function countFiles(directory: string, enough: number): number {
     if (stats.isFile() && ++files >= enough) break;
   }
   return files;
-}
-
-function writeLarge(file: string, bytes: number): void {
-  writeFileSync(file, "");
-  for (let at = 0; at < bytes; at += BLOCK_BYTES) {
-    const block = seededBytes(`${basename(file)} ${at}`, Math.min(BLOCK_BYTES, bytes - at));
-    writeFileSync(file, block, { flag: "a" });
-  }
 }
 
 function importRoot(store: string, references: readonly string[], nix: Nix): string {

@@ -1,8 +1,7 @@
-import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type B3Digest, createBlake3 } from "@tvix/castore";
 import { LocalStore } from "@tvix/castore/local";
-import { seededBytes } from "../primitives/seeded-bytes.js";
+import { writeSeededFile } from "../primitives/seeded-bytes.js";
 import { digestOfLength } from "./discarding-blobs.js";
 import {
   BLOB_BYTES,
@@ -32,6 +31,9 @@ export interface Materials {
   /** Data directory of a store that has the large contents and the single blob. */
   readonly filledStore: string;
 }
+
+/** In pieces of this size contents are stored. */
+const PART_BYTES = 16 * 1024 * 1024;
 
 /** Makes everything in `folder`. */
 export async function makeMaterials(folder: string): Promise<Materials> {
@@ -90,20 +92,8 @@ function contentsFor(
   }
 }
 
-const PART_BYTES = 16 * 1024 * 1024;
-
-function writeSeeded(file: string, seed: string, bytes: number): B3Digest {
+function writeSeeded(file: string, seed: string, length: number): B3Digest {
   const hash = createBlake3();
-  const fd = openSync(file, "wx");
-  try {
-    for (let at = 0; at < bytes; at += PART_BYTES) {
-      const part = seededBytes(`${seed} ${at}`, Math.min(PART_BYTES, bytes - at));
-      hash.update(part);
-      writeSync(fd, part);
-    }
-    return hash.digest();
-  } finally {
-    closeSync(fd);
-    hash.dispose();
-  }
+  writeSeededFile(file, { seed, length }, (bytes) => hash.update(bytes));
+  return hash.digest();
 }

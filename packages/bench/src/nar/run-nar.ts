@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { toHex } from "@tvix/castore";
 import { describeMachine, type Machine } from "../machine.js";
 import { nixTool } from "../operations/nix-tool.js";
 import type { Tool, ToolId } from "../operations/tool.js";
@@ -9,6 +9,7 @@ import type { BenchOptions } from "../options.js";
 import { type Command, measure } from "../process/measure.js";
 import type { RunHost } from "../run-host.js";
 import { prepareTrees, Scratch } from "../scratch.js";
+import { sha256OfFile } from "../sha256-of-file.js";
 import { rotate } from "../statistics.js";
 import { measureTree, readTree, type TreeSize } from "../trees/walk-tree.js";
 
@@ -114,7 +115,7 @@ async function prepare(
     commands.push({ tool: tool.id, command });
     const file = join(folder, "nar");
     await measure(into(command, "file", file), { stdout: "discard", signal });
-    hashes.add(createHash("sha256").update(readFileSync(file)).digest("hex"));
+    hashes.add(toHex(sha256OfFile(file)));
     rmSync(file);
   }
   if (hashes.size > 1) throw new Error(`The tools do not make the same NAR of ${tree}`);
