@@ -1,18 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { NIX_CONFIGURATION } from "../operations/nix-tool.js";
 import { cleanEnvironment } from "../operations/tool.js";
 import type { Command } from "../process/measure.js";
-
-/** As for a user who owns a store alone; nothing is flushed, which is faster. */
-const CONFIGURATION = `experimental-features = nix-command
-build-users-group =
-sandbox = false
-substituters =
-trusted-public-keys =
-require-sigs = false
-fsync-metadata = false
-`;
 
 /** What is kept of the output of a command that only prepares, in bytes: a list of paths is long. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -25,7 +16,8 @@ export class Nix {
   constructor(folder: string) {
     this.#folder = folder;
     mkdirSync(join(folder, "conf"), { recursive: true });
-    writeFileSync(join(folder, "conf/nix.conf"), CONFIGURATION);
+    const configuration = `experimental-features = nix-command\n${NIX_CONFIGURATION}`;
+    writeFileSync(join(folder, "conf/nix.conf"), configuration);
   }
 
   /** A command with an empty home each: Nix remembers there what caches have answered. */

@@ -7,7 +7,7 @@ import { cleanEnvironment, type Tool, versionOf } from "./tool.js";
  * Settings of a store that one user owns alone. That nothing is flushed to disk makes Nix faster;
  * it is what Nix does on the machines of its users for everything but the database.
  */
-const CONFIGURATION = `build-users-group =
+export const NIX_CONFIGURATION = `build-users-group =
 sandbox = false
 substituters =
 trusted-public-keys =
@@ -35,7 +35,7 @@ export function nixTool(): Tool {
     prepare: (store) => {
       mkdirSync(join(store, "conf"), { recursive: true });
       mkdirSync(join(store, "home"), { recursive: true });
-      writeFileSync(join(store, "conf/nix.conf"), CONFIGURATION);
+      writeFileSync(join(store, "conf/nix.conf"), NIX_CONFIGURATION);
       return [];
     },
     add: (store, tree) => nixStore(store, "--add", tree),
