@@ -1,38 +1,29 @@
 import { describe, expect, it } from "vitest";
-import type { Machine } from "../machine.js";
 import { cacheReport } from "../report/cache-report.js";
-import type { CopiesRun, NarinfoRun, NarsRun } from "./cache-run.js";
+import { SOME_MACHINE } from "../testing/some-machine.js";
+import type { CacheSide, CopiesRun, CopyCell, NarinfoRun, NarsRun } from "./cache-run.js";
 import { judgeCopies, judgeMemory, judgeNarinfo } from "./verdicts.js";
-
-const MACHINE: Machine = {
-  cores: 2,
-  cpu: "Some CPU",
-  memoryBytes: 2 ** 33,
-  kernel: "Linux 6",
-  fileSystem: "tmpfs",
-  node: "v20",
-  native: [],
-  commit: undefined,
-  load: 0.1,
-};
 
 const HEAD = {
   kind: "cache",
   date: "2026-01-02T03:04:05.678Z",
   command: "pnpm bench cache",
   runs: 3,
-  machine: MACHINE,
+  machine: SOME_MACHINE,
   versions: ["tvix 1", "nginx/2"],
 } as const;
 
 const CLOSURE = { paths: 1234, narBytes: 5_000_000, largestBytes: 2_000_000 };
 
 function copies(ours: readonly number[], theirs: readonly number[]): CopiesRun {
-  const cell = { direction: "from", clientCpuSeconds: [0.5], serverPeakBytes: [2 ** 27] } as const;
-  const cells = [
-    { ...cell, side: "tvix" as const, seconds: [...ours] },
-    { ...cell, side: "nginx" as const, seconds: [...theirs] },
-  ].map((one) => ({ ...one, clientCpuSeconds: [0.5], serverPeakBytes: [2 ** 27] }));
+  const cell = (side: CacheSide, seconds: readonly number[]): CopyCell => ({
+    direction: "from",
+    side,
+    seconds: [...seconds],
+    clientCpuSeconds: [0.5],
+    serverPeakBytes: [2 ** 27],
+  });
+  const cells = [cell("tvix", ours), cell("nginx", theirs)];
   return { ...HEAD, part: "copies", closure: CLOSURE, cells };
 }
 
@@ -47,7 +38,7 @@ function narinfos(ours: readonly number[], theirs: readonly number[]): NarinfoRu
 }
 
 function nars(small: readonly number[], large: readonly number[]): NarsRun {
-  const cell = { direction: "put", side: "tvix", seconds: [2, 2, 2] } as const;
+  const cell = { direction: "put", side: "tvix" } as const;
   const cells = [
     { ...cell, narBytes: 16 * 2 ** 20, seconds: [1], serverPeakBytes: [...large] },
     { ...cell, narBytes: 2 ** 20, seconds: [0.5], serverPeakBytes: [...small] },

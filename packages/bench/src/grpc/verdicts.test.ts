@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { grpcReport } from "../report/grpc-report.js";
+import { SOME_MACHINE } from "../testing/some-machine.js";
 import type { GrpcRun } from "./grpc-run.js";
 import { ROWS, type Row, type RowId } from "./rows.js";
 import { judgeRow } from "./verdicts.js";
@@ -14,17 +15,7 @@ function runOf(times: Times): GrpcRun {
     date: "2026-01-02T03:04:05.678Z",
     command: "pnpm bench grpc",
     runs: 3,
-    machine: {
-      cores: 2,
-      cpu: "Some CPU",
-      memoryBytes: 2 ** 33,
-      kernel: "Linux 6",
-      fileSystem: "tmpfs",
-      node: "v20",
-      native: [],
-      commit: undefined,
-      load: 0.1,
-    },
+    machine: SOME_MACHINE,
     versions: ["tvix 1", "grpc-js 2"],
     cells: Object.entries(times).flatMap(([row, bySide]) =>
       Object.entries(bySide).map(([side, seconds]) => ({

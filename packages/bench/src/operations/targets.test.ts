@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { operationsReport } from "../report/operations-report.js";
+import { SOME_MACHINE } from "../testing/some-machine.js";
 import type { OperationId } from "./operations.js";
 import type { OperationsRun, RunTool } from "./operations-run.js";
 import { judgeTargets } from "./targets.js";
@@ -42,17 +43,7 @@ function runOf(
     date: "2026-01-02T03:04:05.678Z",
     command: "pnpm bench",
     runs: 3,
-    machine: {
-      cores: 2,
-      cpu: "Some CPU",
-      memoryBytes: 8 * 1024 * MIB,
-      kernel: "Linux 6",
-      fileSystem: "tmpfs",
-      node: "v20",
-      native: [],
-      commit: undefined,
-      load: 0.1,
-    },
+    machine: SOME_MACHINE,
     trees: { T1: tree, T2: tree, T3: tree },
     tools: [
       tool("tvix", "tvix"),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DaemonImportRun, Way } from "../daemon-import/run-daemon-import.js";
+import { SOME_MACHINE } from "../testing/some-machine.js";
 import { daemonImportReport } from "./daemon-import-report.js";
 
 function runWith(embedded: number, daemon: number): DaemonImportRun {
@@ -16,17 +17,7 @@ function runWith(embedded: number, daemon: number): DaemonImportRun {
     date: "2026-01-02T03:04:05.000Z",
     command: "pnpm bench daemon-import",
     runs: 3,
-    machine: {
-      cpu: "some",
-      cores: 2,
-      memoryBytes: 1024 * 1024,
-      kernel: "Linux",
-      fileSystem: "tmpfs",
-      node: "v20",
-      native: [],
-      load: 0,
-      commit: undefined,
-    },
+    machine: SOME_MACHINE,
     ways: [figures("embedded", embedded), figures("daemon", daemon)],
   };
 }

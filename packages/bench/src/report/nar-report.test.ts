@@ -7,6 +7,7 @@ import {
   SINKS,
 } from "../nar/run-nar.js";
 import type { ToolId } from "../operations/tool.js";
+import { SOME_MACHINE } from "../testing/some-machine.js";
 import { narReport } from "./nar-report.js";
 
 function runWith(seconds: Readonly<Record<"tvix" | "nix", number>>): NarRun {
@@ -25,17 +26,7 @@ function runWith(seconds: Readonly<Record<"tvix" | "nix", number>>): NarRun {
     date: "2026-01-02T03:04:05.000Z",
     command: "pnpm bench nar",
     runs: 3,
-    machine: {
-      cpu: "some",
-      cores: 2,
-      memoryBytes: 1024 * 1024,
-      kernel: "Linux",
-      fileSystem: "tmpfs",
-      node: "v20",
-      native: [],
-      load: 0,
-      commit: undefined,
-    },
+    machine: SOME_MACHINE,
     trees: { T1: size, T2: size },
     tools: [
       { id: "tvix", label: "tvix", version: "tvix 1" },
