@@ -243,6 +243,11 @@ const FUSE_LAYERS: readonly Layer[] = [
     why: "a channel carries bytes; what they mean is the business of the session",
   },
   {
+    name: "mounts",
+    files: ["mount/"],
+    why: "mounting gives a channel to the system; who serves it is chosen by the applications",
+  },
+  {
     name: "entry",
     files: ["index.ts"],
     why: "an entry only gathers names; importing it from inside makes a cycle of everything",

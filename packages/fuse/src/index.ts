@@ -23,6 +23,17 @@ export {
   ROOT_NODE_ID,
   type SeekTo,
 } from "./file-system.js";
+export { findMountHolders, type MountHolder, type MountUse } from "./mount/holders.js";
+export {
+  type DeviceMount,
+  MOUNT_TYPE,
+  type MountDeviceOptions,
+  mountDevice,
+  setReadAhead,
+} from "./mount/mount-device.js";
+export { isDeadMount, locateMountPoint, type MountPoint } from "./mount/mount-point.js";
+export { type MountEntry, mountAt, mountsOn, readMountTable } from "./mount/mount-table.js";
+export { abortConnection, forceUnmount, type UnmountMode, unmountPath } from "./mount/unmount.js";
 export type { Connection, ReaddirPlus } from "./protocol/init.js";
 export type { FailedRequest, OnError } from "./session/error-reports.js";
 export { Session, type SessionOptions } from "./session/session.js";

@@ -11,8 +11,6 @@ export interface Libc {
   write(fd: number, bytes: Uint8Array, length: number): number;
   close(fd: number): number;
   fcntl(fd: number, command: number, argument: number): number;
-  /** @param path - with a zero byte at its end */
-  umount2(path: Uint8Array, flags: number): number;
   /** @param pair - takes the two descriptors */
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   /** @param header - a `struct msghdr` */
@@ -40,10 +38,6 @@ export const LINUX = {
   F_GETFL: 3,
   F_SETFL: 4,
   O_NONBLOCK: 0o4000,
-  // linux/fs.h
-  MNT_FORCE: 1,
-  MNT_DETACH: 2,
-  UMOUNT_NOFOLLOW: 8,
   // linux/socket.h, bits/socket.h
   AF_UNIX: 1,
   SOCK_STREAM: 1,
@@ -75,7 +69,6 @@ function declare(koffi: Koffi): Libc {
     close: library.func("int close(int fd)") as Libc["close"],
     // In C it takes any number of arguments; for one number the call is the same.
     fcntl: library.func("int fcntl(int fd, int command, int argument)") as Libc["fcntl"],
-    umount2: library.func("int umount2(const uint8_t *path, int flags)") as Libc["umount2"],
     socketpair: library.func(
       "int socketpair(int domain, int type, int protocol, int *pair)",
     ) as Libc["socketpair"],

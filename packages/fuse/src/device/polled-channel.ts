@@ -1,0 +1,119 @@
+import { closeSync } from "node:fs";
+import type { Channel, RequestHandler } from "../channel/channel.js";
+import { FuseError } from "../errors.js";
+import type { Koffi } from "../native/koffi.js";
+import { LINUX, type Libc, libcOf } from "../native/libc.js";
+import { type StopWatching, watchReadable } from "../native/watch-readable.js";
+import { DeviceRequest, READ_BUFFER_LENGTH } from "./device-request.js";
+import { ReplyWriter } from "./reply-writer.js";
+
+/** After so many requests other work of the event loop gets its turn. */
+const REQUESTS_A_TURN = 64;
+
+/**
+ * `/dev/fuse` on the event loop: as soon as the kernel has requests, they are read one after the other until
+ * there are no more. No thread waits, and a request that is answered at once costs two system calls.
+ */
+export class PolledDeviceChannel implements Channel {
+  readonly #koffi: Koffi;
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(new ArrayBuffer(READ_BUFFER_LENGTH));
+  readonly #writer: ReplyWriter;
+  #end: ((error?: unknown) => void) | undefined;
+  #isClosed = false;
+
+  /** @param fd - of the device, mounted and non-blocking; it belongs to the channel */
+  constructor(koffi: Koffi, fd: number) {
+    this.#koffi = koffi;
+    this.#libc = libcOf(koffi);
+    this.#fd = fd;
+    this.#writer = new ReplyWriter(fd, (bytes, length) => this.#write(bytes, length));
+  }
+
+  serve(handler: RequestHandler): Promise<void> {
+    return new Promise((settle, reject) => {
+      if (this.#isClosed) return settle();
+      const stop = watchReadable(this.#koffi, this.#fd, () => this.#drain(handler));
+      this.#end = (error) => {
+        this.#end = undefined;
+        this.#free(stop);
+        if (error === undefined) settle();
+        else reject(error);
+      };
+    });
+  }
+
+  notify(parts: readonly Uint8Array[]): boolean {
+    return !this.#isClosed && this.#writer.write(parts);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    if (this.#end === undefined) this.#free(() => {});
+    else this.#end();
+  }
+
+  /** An answer; a device that refuses it ends the channel, since a request would wait for ever. */
+  send(parts: readonly Uint8Array[]): void {
+    if (this.#isClosed) return;
+    try {
+      this.#writer.write(parts);
+    } catch (error) {
+      this.#end?.(error);
+    }
+  }
+
+  /** The kernel ends the connection when the last descriptor of it is closed. */
+  #free(stop: StopWatching): void {
+    this.#isClosed = true;
+    stop();
+    closeSync(this.#fd);
+  }
+
+  #drain(handler: RequestHandler): void {
+    for (let i = 0; i < REQUESTS_A_TURN; i++) {
+      // The handler may have closed the channel.
+      if (this.#isClosed) return;
+      const length = this.#libc.read(this.#fd, this.#buffer, READ_BUFFER_LENGTH);
+      if (length > 0) {
+        handler(new DeviceRequest(this.#buffer.subarray(0, length), this));
+      } else if (!this.#goesOn(length)) {
+        return;
+      }
+    }
+  }
+
+  /** Whether there may be more after a read without a request. */
+  #goesOn(length: number): boolean {
+    const errno = length === 0 ? LINUX.ENODEV : this.#libc.errno();
+    switch (errno) {
+      // The request was taken back between the moment it was there and the read.
+      case LINUX.ENOENT:
+      case LINUX.EINTR:
+        return true;
+      case LINUX.EAGAIN:
+        return false;
+      // Unmounted, or the connection was aborted.
+      case LINUX.ENODEV:
+      case LINUX.ECONNABORTED:
+        this.#end?.();
+        return false;
+      default:
+        this.#end?.(new FuseError("SYSTEM", `Cannot read from the FUSE device: errno ${errno}`));
+        return false;
+    }
+  }
+
+  #write(bytes: Uint8Array, length: number): void {
+    if (this.#libc.write(this.#fd, bytes, length) === length) return;
+    const errno = this.#libc.errno();
+    throw Object.assign(new Error(`write failed with errno ${errno}`), { code: codeOf(errno) });
+  }
+}
+
+/** Names of the errors that a {@link ReplyWriter} knows. */
+function codeOf(errno: number): string {
+  if (errno === LINUX.ENOENT) return "ENOENT";
+  return errno === LINUX.ENODEV ? "ENODEV" : `errno ${errno}`;
+}
