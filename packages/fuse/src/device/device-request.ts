@@ -15,11 +15,12 @@ export interface ReplyTarget {
 /** A request from a device. What an answer may be is said in the request itself, so there is no other limit. */
 export class DeviceRequest implements ChannelRequest {
   readonly bytes: Uint8Array;
-  readonly replyCapacity: number = Number.MAX_SAFE_INTEGER;
+  readonly replyCapacity: number;
   readonly #target: ReplyTarget;
 
   constructor(bytes: Uint8Array, target: ReplyTarget) {
     this.bytes = bytes;
+    this.replyCapacity = Number.MAX_SAFE_INTEGER;
     this.#target = target;
   }
 
