@@ -5,7 +5,7 @@ import type { ChannelRequest } from "../channel/channel.js";
  * the longest write it may send, which is the `max_write` of the answer to FUSE_INIT and some headers, and
  * wants 8 KiB at least (FUSE_MIN_READ_BUFFER of linux/fuse.h).
  */
-export const READ_BUFFER_LENGTH = 128 * 1024;
+export const READ_BUFFER_LENGTH: number = 128 * 1024;
 
 /** Where a device channel takes its answers. */
 export interface ReplyTarget {
