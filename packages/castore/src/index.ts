@@ -55,6 +55,7 @@ export {
   InvalidDirectoryClosureError,
   type InvalidDirectoryClosureReason,
 } from "./directoryservice/closure-error.js";
+export { DirectoryRootNodes } from "./directoryservice/directory-root-nodes.js";
 export type { DirectoryService } from "./directoryservice/directory-service.js";
 export { MemoryDirectoryService } from "./directoryservice/memory.js";
 export {
