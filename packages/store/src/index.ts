@@ -136,6 +136,7 @@ export {
 } from "./path-info.js";
 export { MemoryPathInfoService } from "./pathinfoservice/memory.js";
 export type { PathInfoService, PutPathInfoOptions } from "./pathinfoservice/path-info-service.js";
+export { getStorePath, PathInfoRootNodes } from "./pathinfoservice/root-nodes.js";
 export { ReferenceScanner } from "./references/reference-scanner.js";
 export { createSha256, SHA256_LENGTH, type Sha256, sha256 } from "./sha256/sha256.js";
 export { fingerprint, type SignedFacts } from "./signature/fingerprint.js";
