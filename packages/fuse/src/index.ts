@@ -4,6 +4,15 @@
  *
  * @module
  */
+
+export {
+  CastoreFileSystem,
+  type CastoreFileSystemOptions,
+  type CastoreFileSystemParts,
+  DIGEST_ATTRIBUTES,
+} from "./castore/castore-file-system.js";
+export type { Owner } from "./castore/node-entries.js";
+export { type CastoreRoot, rootOfNode } from "./castore/root.js";
 export type { Channel, ChannelRequest, RequestHandler } from "./channel/channel.js";
 export { ERRNO, type Errno } from "./errno.js";
 export { FuseError, type FuseErrorCode } from "./errors.js";

@@ -1,0 +1,64 @@
+/** Work under way, for all who wait for it. */
+interface Flight<T> {
+  readonly result: Promise<T>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+/** Does the same work only once at a time. It is given up when nobody waits for it any more. */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  /**
+   * The result of `work`, or of the work that is under way for `key`.
+   *
+   * @throws the reason of `signal` when that aborts; others who wait do not notice
+   */
+  async run(
+    key: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const flight = this.#find(key) ?? this.#start(key, work);
+    flight.waiting++;
+    try {
+      return await orAborted(flight.result, signal);
+    } finally {
+      flight.waiting--;
+      if (flight.waiting === 0) flight.controller.abort();
+    }
+  }
+
+  /** One that was given up may not have ended yet. */
+  #find(key: string): Flight<T> | undefined {
+    const flight = this.#flights.get(key);
+    return flight?.controller.signal.aborted === true ? undefined : flight;
+  }
+
+  #start(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+    const controller = new AbortController();
+    const flight = { result: work(controller.signal), controller, waiting: 0 };
+    this.#flights.set(key, flight);
+    const land = (): void => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    flight.result.then(land, land);
+    return flight;
+  }
+}
+
+/** Settles like `result`, or rejects with the reason of `signal` when that aborts first. */
+export async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+  });
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([result, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
