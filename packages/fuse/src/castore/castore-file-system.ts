@@ -73,11 +73,6 @@ export interface CastoreFileSystemOptions {
   readonly xattrs?: boolean;
   /** Whom all files belong to; root by default. */
   readonly owner?: Owner;
-  /**
-   * Whether files are opened before they are read. No by default, which saves half of the requests; the kernel must
-   * have said that it can (FUSE_NO_OPEN_SUPPORT, Linux 3.16).
-   */
-  readonly opensFiles?: boolean;
   /** How long it may take until a root node that was asked for in vain is seen, in seconds; 1 by default. */
   readonly absentRootSeconds?: number;
   /** Most entries of the Directories in memory, of some 300 bytes each; 131,072 by default. */
@@ -86,8 +81,6 @@ export interface CastoreFileSystemOptions {
   readonly contentCacheBytes?: number;
   /** How far ahead of a reader content is fetched, in bytes; 8 MiB by default. */
   readonly readAheadBytes?: number;
-  /** Is told why something was answered with EIO. */
-  readonly onFailure?: (error: unknown) => void;
 }
 
 /**
@@ -107,9 +100,7 @@ export class CastoreFileSystem implements FileSystem {
   readonly #rootFlights = new SingleFlight<Node | undefined>();
   readonly #owner: Owner;
   readonly #listRoot: boolean;
-  readonly #opensFiles: boolean;
   readonly #absentRootSeconds: number;
-  readonly #onFailure: (error: unknown) => void;
   readonly #listings = new Map<number, RootListing>();
   #lastHandle = 0;
   #inodes: InodeTable;
@@ -126,9 +117,7 @@ export class CastoreFileSystem implements FileSystem {
     });
     this.#owner = options.owner ?? { uid: 0, gid: 0 };
     this.#listRoot = options.listRoot ?? false;
-    this.#opensFiles = options.opensFiles ?? false;
     this.#absentRootSeconds = options.absentRootSeconds ?? 1;
-    this.#onFailure = options.onFailure ?? (() => {});
     this.#inodes = new InodeTable(this.#rootDigest);
     this.#entries = new NodeEntries(this.#inodes, this.#owner);
     if (options.xattrs === false) return;
@@ -177,10 +166,11 @@ export class CastoreFileSystem implements FileSystem {
     return this.#inodes.kind(slot) === NODE_KIND.SYMLINK ? this.#inodes.target(slot) : ERRNO.EINVAL;
   }
 
-  open(nodeId: number): Result<OpenReply> {
+  /** Files are read without being opened, which saves half of the requests. */
+  open(nodeId: number): Errno {
     const slot = this.#fileSlot(nodeId);
     if (typeof slot !== "object") return slot;
-    return this.#opensFiles ? { handle: 0, keepCache: true } : ERRNO.ENOSYS;
+    return ERRNO.ENOSYS;
   }
 
   read(
@@ -197,13 +187,7 @@ export class CastoreFileSystem implements FileSystem {
     const end = Math.min(length, offset + size);
     if (!(offset < end)) return [];
     const digest = (): B3Digest => this.#inodes.digest(slot);
-    const content = this.#reader.read(
-      { nodeId, size: length, digest },
-      offset,
-      end,
-      () => caller.signal,
-    );
-    return content instanceof Promise ? this.#attempt(caller, () => content) : content;
+    return this.#reader.read({ nodeId, size: length, digest }, offset, end, () => caller.signal);
   }
 
   release(): void {}
@@ -235,7 +219,7 @@ export class CastoreFileSystem implements FileSystem {
     const enter: EnterListed = (entry, index) =>
       this.#enterNow({ parent: directory, entry, index });
     if (slot === ROOT_SLOT && this.#roots !== undefined) {
-      return this.#attempt(caller, () => this.#listRoots(handle, listed, offset, sink, enter));
+      return this.#listRoots(handle, listed, offset, sink, enter);
     }
     return this.#withDirectory(slot, caller, (content) => {
       readDirectory(listed, content, offset, sink, enter);
@@ -303,20 +287,7 @@ export class CastoreFileSystem implements FileSystem {
     const digest = this.#inodes.digest(slot);
     const directory = this.#directories.peek(digest);
     if (directory !== undefined) return work(directory);
-    return this.#attempt(caller, async () =>
-      work(await this.#directories.fetch(digest, caller.signal)),
-    );
-  }
-
-  /** Turns what is thrown into an errno. */
-  async #attempt<T>(caller: Caller, work: () => Result<T>): Promise<T | Errno> {
-    try {
-      return await work();
-    } catch (error) {
-      if (caller.signal.aborted) return ERRNO.EINTR;
-      this.#onFailure(error);
-      return ERRNO.EIO;
-    }
+    return this.#directories.fetch(digest, caller.signal).then(work);
   }
 
   #lookupIn(
@@ -331,18 +302,16 @@ export class CastoreFileSystem implements FileSystem {
     return this.#enter({ parent, entry, index }, caller);
   }
 
-  #lookupRoot(
+  async #lookupRoot(
     roots: RootNodes,
     parent: ParentDirectory,
     name: PathComponent,
     caller: Caller,
   ): Promise<Entry | Errno> {
-    return this.#attempt(caller, async () => {
-      const get = (signal: AbortSignal) => roots.get(name, { signal });
-      const node = await this.#rootFlights.run(name.key, get, caller.signal);
-      if (node === undefined) return absent(this.#absentRootSeconds);
-      return this.#enter({ parent, entry: { name, node }, index: 0 }, caller);
-    });
+    const get = (signal: AbortSignal) => roots.get(name, { signal });
+    const node = await this.#rootFlights.run(name.key, get, caller.signal);
+    if (node === undefined) return absent(this.#absentRootSeconds);
+    return this.#enter({ parent, entry: { name, node }, index: 0 }, caller);
   }
 
   /** Counts a lookup. What a directory holds must be known for that. */
@@ -351,9 +320,9 @@ export class CastoreFileSystem implements FileSystem {
     if (node.type !== "directory") return this.#entries.enter(placed, undefined);
     const content = this.#directories.peek(node.digest);
     if (content !== undefined) return this.#entries.enter(placed, content);
-    return this.#attempt(caller, async () =>
-      this.#entries.enter(placed, await this.#directories.fetch(node.digest, caller.signal)),
-    );
+    return this.#directories
+      .fetch(node.digest, caller.signal)
+      .then((fetched) => this.#entries.enter(placed, fetched));
   }
 
   /** Counts a lookup where nothing has to be waited for. */

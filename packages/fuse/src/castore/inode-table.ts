@@ -9,7 +9,7 @@ import { SlotIndex } from "./slot-index.js";
 export const ROOT_SLOT: number = ROOT_NODE_ID;
 
 /** Most inodes that are remembered: some 2 GiB. A kernel forgets, a hostile guest may not. */
-export const MAX_INODES: number = 2 ** 24;
+const MAX_INODES: number = 2 ** 24;
 
 /** A node id is a slot and, above it, so many bits of how often the slot was used before. */
 const GENERATION_BITS = 21;

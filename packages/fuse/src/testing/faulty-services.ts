@@ -13,7 +13,7 @@ export type Fault = "absent" | "failing" | "hanging" | "failing-late";
 
 /** Told what to do wrong, and keeps count of what it is asked for. */
 export class Faults {
-  readonly asked = new Map<string, number>();
+  readonly #asked = new Map<string, number>();
   readonly #faults = new Map<string, Fault>();
 
   /** Makes everything about a digest go wrong. */
@@ -27,12 +27,12 @@ export class Faults {
   }
 
   countOf(digest: B3Digest): number {
-    return this.asked.get(digest.key) ?? 0;
+    return this.#asked.get(digest.key) ?? 0;
   }
 
   /** Counts a call. @returns what to do wrong; a failure or a wait is done here */
   async of(digest: B3Digest, options: CallOptions = {}): Promise<Fault | undefined> {
-    this.asked.set(digest.key, this.countOf(digest) + 1);
+    this.#asked.set(digest.key, this.countOf(digest) + 1);
     const fault = this.#faults.get(digest.key);
     if (fault === "failing") throw new Error(`the service fails for ${digest}`);
     if (fault === "hanging") {

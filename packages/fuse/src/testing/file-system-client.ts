@@ -1,10 +1,12 @@
 import { concatBytes, escapeBytes, toUtf8 } from "@tvix/castore";
-import type { Errno } from "../errno.js";
+import { ERRNO, type Errno } from "../errno.js";
 import {
   type AttributesReply,
   type Caller,
+  type DirectorySink,
   type Entry,
   type FileSystem,
+  type Result,
   ROOT_NODE_ID,
 } from "../file-system.js";
 import { type ListedItem, ListingSink } from "./listing-sink.js";
@@ -22,7 +24,7 @@ export interface ListOptions {
   readonly room?: () => number;
 }
 
-/** Asks a file system as a kernel does, without one. Rejects with an {@link ErrnoError} where the answer is one. */
+/** Asks a file system as a session does. Rejects with an {@link ErrnoError} where the answer is an errno. */
 export class FileSystemClient {
   readonly #files: FileSystem;
 
@@ -40,29 +42,46 @@ export class FileSystemClient {
     return entry;
   }
 
-  async lookup(parent: number, name: string | Uint8Array): Promise<Entry> {
+  async lookup(parent: number, name: string | Uint8Array, caller: Caller = CALLER): Promise<Entry> {
     const bytes = typeof name === "string" ? toUtf8(name) : name;
-    const entry = answered(await this.#files.lookup(parent, bytes, CALLER));
-    if (entry.nodeId === 0) throw new ErrnoError(2);
+    const entry = await answered(() => this.#files.lookup(parent, bytes, caller), caller);
+    if (entry.nodeId === 0) throw new ErrnoError(ERRNO.ENOENT);
     return entry;
   }
 
   async getattr(nodeId: number): Promise<AttributesReply> {
-    return answered(await this.#files.getattr(nodeId, CALLER));
+    return answered(() => this.#files.getattr(nodeId, CALLER));
   }
 
-  async read(nodeId: number, offset: number, size: number): Promise<Uint8Array> {
-    const parts = answered(await this.#files.read(nodeId, 0, offset, size, CALLER));
+  async read(
+    nodeId: number,
+    offset: number,
+    size: number,
+    caller: Caller = CALLER,
+  ): Promise<Uint8Array> {
+    const parts = await answered(() => this.#files.read(nodeId, 0, offset, size, caller), caller);
     return concatBytes(parts);
   }
 
   async readlink(nodeId: number): Promise<string> {
-    return escapeBytes(answered(await this.#files.readlink(nodeId, CALLER)));
+    return escapeBytes(await answered(() => this.#files.readlink(nodeId, CALLER)));
+  }
+
+  /** One request for a part of a listing. */
+  async readdir(
+    nodeId: number,
+    handle: number,
+    offset: number,
+    sink: DirectorySink,
+  ): Promise<void> {
+    await answered(async () => {
+      return (await this.#files.readdir(nodeId, handle, offset, sink, CALLER)) ?? {};
+    });
   }
 
   /** All items of a directory, opened, read in as many pieces as it takes, and released. */
   async list(nodeId: number, options: ListOptions = {}): Promise<ListedItem[]> {
-    const { handle } = answered(await this.#files.opendir(nodeId, CALLER));
+    const { handle } = await answered(() => this.#files.opendir(nodeId, CALLER));
     try {
       return await this.listFrom(nodeId, handle, 0, options);
     } finally {
@@ -80,8 +99,7 @@ export class FileSystemClient {
     const items: ListedItem[] = [];
     for (let next = offset; ; ) {
       const sink = new ListingSink(room(), wantsEntries);
-      const errno = await this.#files.readdir(nodeId, handle, next, sink, CALLER);
-      if (errno !== undefined) throw new ErrnoError(errno);
+      await this.readdir(nodeId, handle, next, sink);
       const last = sink.items.at(-1);
       if (last === undefined) return items;
       items.push(...sink.items);
@@ -91,17 +109,23 @@ export class FileSystemClient {
 }
 
 /** An answer that was an errno. */
-export class ErrnoError extends Error {
+class ErrnoError extends Error {
   override readonly name: string = "ErrnoError";
-  readonly errno: number;
+  readonly errno: Errno;
 
-  constructor(errno: number) {
-    super(`The file system answered with errno ${errno}`);
+  constructor(errno: Errno, options?: ErrorOptions) {
+    super(`The file system answered with errno ${errno}`, options);
     this.errno = errno;
   }
 }
 
-function answered<T extends object>(answer: T | Errno): T {
+async function answered<T extends object>(ask: () => Result<T>, caller = CALLER): Promise<T> {
+  let answer: T | Errno;
+  try {
+    answer = await ask();
+  } catch (cause) {
+    throw new ErrnoError(caller.signal.aborted ? ERRNO.EINTR : ERRNO.EIO, { cause });
+  }
   if (typeof answer === "number") throw new ErrnoError(answer);
   return answer;
 }
