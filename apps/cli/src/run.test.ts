@@ -1,32 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Host } from "./command.js";
 import { UsageError } from "./exit.js";
-import { Diagnostics } from "./io/diagnostics.js";
 import { BrokenPipeError, Output } from "./io/output.js";
 import { run } from "./run.js";
 import { COMMANDS } from "./table.js";
+import { fakeHost } from "./testing/fake-host.js";
 import { version } from "./version.js";
-
-function fakeHost(options: { env?: Record<string, string>; signal?: AbortSignal } = {}) {
-  const written = { stdout: "", stderr: "" };
-  const host: Host = {
-    env: options.env ?? {},
-    homeDirectory: "/home/ada",
-    isRoot: false,
-    signal: options.signal ?? new AbortController().signal,
-    stderr: new Diagnostics({
-      write(text) {
-        written.stderr += text;
-      },
-    }),
-    stdout: new Output({
-      async write(bytes) {
-        written.stdout += new TextDecoder().decode(bytes);
-      },
-    }),
-  };
-  return { host, written };
-}
 
 async function runLine(line: string) {
   const { host, written } = fakeHost();

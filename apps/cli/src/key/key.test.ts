@@ -1,28 +1,9 @@
 import { SigningKey } from "@tvix/store";
 import { describe, expect, it } from "vitest";
-import type { Host } from "../command.js";
 import { UsageError } from "../exit.js";
-import { Diagnostics } from "../io/diagnostics.js";
-import { Output } from "../io/output.js";
+import { fakeHost } from "../testing/fake-host.js";
 import { generateKey } from "./generate-key.js";
 import { printPublicKey } from "./public-key.js";
-
-function fakeHost() {
-  const written = { stdout: "" };
-  const host: Host = {
-    env: {},
-    homeDirectory: "/home/ada",
-    isRoot: false,
-    signal: new AbortController().signal,
-    stderr: new Diagnostics({ write() {} }),
-    stdout: new Output({
-      async write(bytes) {
-        written.stdout += new TextDecoder().decode(bytes);
-      },
-    }),
-  };
-  return { host, written };
-}
 
 async function generate(name: string): Promise<string> {
   const { host, written } = fakeHost();

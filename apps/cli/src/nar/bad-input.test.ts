@@ -92,7 +92,6 @@ describe("commands for NARs", () => {
   function expectFailure(outcome: LineOutcome, status: number, message: RegExp): void {
     expect(outcome.stderr).toMatch(/^tvix: [^\n]+\n$/);
     expect(outcome.stderr).toMatch(message);
-    expect(outcome.stderr).toMatch(message);
     expect([outcome.status, outcome.stdout]).toEqual([status, ""]);
   }
 

@@ -4,8 +4,6 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Host } from "../command.js";
-import { Diagnostics } from "../io/diagnostics.js";
 import { Output } from "../io/output.js";
 import { dumpDiskTree } from "./dump-disk-tree.js";
 
@@ -26,15 +24,7 @@ async function dump(name: string, signal = new AbortController().signal): Promis
       chunks.push(Uint8Array.from(bytes));
     },
   });
-  const host: Host = {
-    env: {},
-    homeDirectory: "/",
-    isRoot: false,
-    stdout,
-    stderr: new Diagnostics({ write: () => {} }),
-    signal,
-  };
-  await dumpDiskTree(new TextEncoder().encode(join(directory, name)), host);
+  await dumpDiskTree(new TextEncoder().encode(join(directory, name)), { stdout, signal });
   await stdout.flush();
   return Buffer.concat(chunks);
 }

@@ -1,6 +1,5 @@
-import { Diagnostics } from "../io/diagnostics.js";
-import { Output } from "../io/output.js";
 import { run } from "../run.js";
+import { fakeHost } from "./fake-host.js";
 
 /** How a command line ended, and what it wrote. */
 export interface LineOutcome {
@@ -14,24 +13,8 @@ export async function runLine(
   dataDirectory: string,
   ...words: readonly string[]
 ): Promise<LineOutcome> {
-  const written = { stdout: "", stderr: "" };
-  const stderr = new Diagnostics({
-    write(text) {
-      written.stderr += text;
-    },
-  });
-  const stdout = new Output({
-    async write(bytes) {
-      written.stdout += new TextDecoder().decode(bytes);
-    },
-  });
-  const status = await run(() => words, {
-    env: { TVIX_DATA_DIR: dataDirectory },
-    homeDirectory: dataDirectory,
-    isRoot: false,
-    signal: new AbortController().signal,
-    stderr,
-    stdout,
-  });
+  const env = { TVIX_DATA_DIR: dataDirectory };
+  const { host, written } = fakeHost({ env, homeDirectory: dataDirectory });
+  const status = await run(() => words, host);
   return { status, ...written };
 }
