@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { removeTree } from "../cli/remove-tree.js";
 import { TVIX } from "../cli/tvix.js";
-import { until } from "../cli/until.js";
+import { reload } from "./reload.js";
 import { runProgram } from "./run.js";
 import { type Daemon, startDaemon } from "./start-daemon.js";
 
@@ -175,14 +175,12 @@ describe("a daemon with tokens", () => {
   it("reads the file again on SIGHUP, unless it is broken, and writes no token to its log", async () => {
     const fresh = "token-of-the-next-day";
     await writeTokens(`reader read ${fresh}`);
-    daemon.signal("SIGHUP");
-    await until(() => daemon.log().includes('"msg":"reloaded"'));
+    await reload(daemon);
     expect(await callGrpc(STAT, READER)).toBe(UNAUTHENTICATED);
     expect(await callGrpc(STAT, fresh)).toBe(3);
 
     await writeTokens(`reader read ${READER} surplus`);
-    daemon.signal("SIGHUP");
-    await until(() => daemon.log().includes("not reloaded"));
+    await reload(daemon, "not reloaded");
     expect(daemon.log()).toContain(`${tokens}:1: a line is NAME SCOPE TOKEN`);
     expect(await callGrpc(STAT, fresh)).toBe(3);
 

@@ -5,6 +5,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { until } from "../cli/until.js";
 import { Certificates, type Identity } from "./certificates.js";
+import { reload, timesSaid } from "./reload.js";
 import { type Daemon, startDaemon } from "./start-daemon.js";
 
 let certificates: Certificates;
@@ -44,17 +45,6 @@ async function renew(name: string): Promise<void> {
     await copyFile(file(`server-${name}.${suffix}`), file(`next.${suffix}`));
     await certificates.replace(`live.${suffix}`, `next.${suffix}`);
   }
-}
-
-/** How often a line of the log says so. */
-function said(message: string): number {
-  return daemon.log().split(`"msg":"${message}`).length - 1;
-}
-
-async function reload(message = "reloaded"): Promise<void> {
-  const before = said(message);
-  daemon.signal("SIGHUP");
-  await until(() => said(message) > before);
 }
 
 const NOT_RELOADED = "not reloaded, certificates, tokens and signing keys are as they were";
@@ -114,7 +104,7 @@ describe("a daemon on SIGHUP", () => {
     expect((await meet()).name).toBe("server-one");
     await renew("two");
     expect((await meet()).name).toBe("server-one");
-    await reload();
+    await reload(daemon);
     expect((await meet()).name).toBe("server-two");
     expect(await call(early)).toBe(200);
     const [line] = daemon.log().match(/^.*"msg":"reloaded".*$/m) ?? [];
@@ -135,7 +125,7 @@ describe("a daemon on SIGHUP", () => {
     expect((await meet(one, ticket)).resumed).toBe(true);
     await expect(meet(two)).rejects.toThrow();
     await certificates.replace("live-ca.pem", "two.pem");
-    await reload();
+    await reload(daemon);
     await expect(meet(one)).rejects.toThrow();
     await expect(meet(one, ticket)).rejects.toThrow();
     expect((await meet(two)).name).toBe("server-one");
@@ -162,7 +152,7 @@ describe("a daemon on SIGHUP", () => {
     await spoil();
     // Nothing changes means nothing: neither do the tokens, which are sound.
     await writeFile(tokens, "two read token-of-the-next-day\n");
-    await reload(NOT_RELOADED);
+    await reload(daemon, NOT_RELOADED);
     expect(daemon.log()).toMatch(reason);
     expect((await meet(client)).name).toBe("server-one");
     const lines = daemon.log().split("\n");
@@ -184,7 +174,7 @@ describe("a daemon on SIGHUP", () => {
     const second = writeFile(fifo, "one read token-that-was-there\ntwo read token-of-tomorrow\n");
     await starting;
     await second;
-    await until(() => said("reloaded") === 1);
+    await until(() => timesSaid(daemon, "reloaded") === 1);
     expect(daemon.log()).toMatch(/"tokens":2.*"msg":"reloaded"|"msg":"reloaded".*"tokens":2/);
   });
 });

@@ -1,7 +1,7 @@
 import { copyFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { nixMissing } from "../cli/nix.js";
-import { until } from "../cli/until.js";
+import { reload } from "../daemon/reload.js";
 import { type Daemon, startDaemon } from "../daemon/start-daemon.js";
 import { type NixKey, NixRig } from "./nix-rig.js";
 import { makeSampleClosure, type SampleClosure } from "./sample-closure.js";
@@ -118,19 +118,13 @@ describe.skipIf(nixMissing !== undefined)("signatures of the real Nix", () => {
     const daemon = await start("--signing-key", live);
     expect(await copyTo(daemon)).toBe("copied");
     expect(await copyFrom(daemon, "first-key", key)).toBe("copied");
-    const reload = async (message: string): Promise<void> => {
-      const said = (): number => daemon.log().split(`"msg":"${message}`).length;
-      const before = said();
-      daemon.signal("SIGHUP");
-      await until(() => said() > before);
-    };
     await copyFile(stranger.secretFile, live);
-    await reload("reloaded");
+    await reload(daemon);
     expect(daemon.log()).toContain('"signingKeys":["stranger.example.org-1"]');
     expect(await copyFrom(daemon, "next-key", stranger)).toBe("copied");
     expect(await copyFrom(daemon, "old-key", key)).toContain("lacks a valid signature");
     await writeFile(live, "stranger.example.org-1:c2hvcnQ=");
-    await reload("not reloaded");
+    await reload(daemon, "not reloaded");
     expect(daemon.log()).toMatch(/live\.secret: /);
     expect(daemon.log()).not.toContain("c2hvcnQ=");
     expect(await copyFrom(daemon, "kept-key", stranger)).toBe("copied");
