@@ -44,3 +44,19 @@ export class NotFoundError extends CliError {
     super(EXIT.notFound, message, options);
   }
 }
+
+/** The codes of the system for a path that leads nowhere. */
+const ABSENT: readonly unknown[] = ["ENOENT", "ENOTDIR"];
+
+/**
+ * The error for a file that the command line names and that cannot be used.
+ *
+ * @param what - cannot be done with it
+ * @param cause - what the system says
+ */
+export function fileError(what: string, cause: unknown): CliError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  return ABSENT.includes(code)
+    ? new NotFoundError(`${what}: no such file or directory`, { cause })
+    : new CliError(EXIT.failed, what, { cause });
+}

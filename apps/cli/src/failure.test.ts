@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { CliError, NotFoundError, UsageError } from "./exit.js";
-import { describeFailure, lowerFirst } from "./failure.js";
+import { CliError, fileError, NotFoundError, UsageError } from "./exit.js";
+import { describeFailure, lowerFirst, messageOf } from "./failure.js";
 import { InterruptedError } from "./interrupt.js";
 
 function coded(code: string, message: string, cause?: unknown): Error {
@@ -25,6 +25,20 @@ describe("describeFailure()", () => {
     expect(describeFailure(error)).toEqual({ exitCode, message });
   });
 
+  it.each([
+    ["ENOENT", "no such file or directory", 3, "cannot read x: no such file or directory"],
+    [
+      "ENOTDIR",
+      "not a directory",
+      3,
+      "cannot read x: no such file or directory: ENOTDIR: not a directory, open 'x'",
+    ],
+    ["EACCES", "permission denied", 1, "cannot read x: EACCES: permission denied, open 'x'"],
+  ])("of a file that is named, with %s", (code, text, exitCode, message) => {
+    const cause = coded(code, `${code}: ${text}, open 'x'`);
+    expect(describeFailure(fileError("cannot read x", cause))).toEqual({ exitCode, message });
+  });
+
   it("is one line", () => {
     expect(describeFailure(new Error("One\n  two\r\nthree")).message).toBe("one two three");
   });
@@ -38,6 +52,15 @@ describe("describeFailure()", () => {
       cause: new Error("[unavailable] nobody is there", { cause: new Error("[internal] Why") }),
     });
     expect(describeFailure(call).message).toBe("cannot ask: nobody is there: Why");
+  });
+});
+
+describe("messageOf()", () => {
+  it("adds nothing to what is said of a command line", () => {
+    const cause = new Error("Invalid x: y");
+    expect(messageOf(new UsageError("option --x: invalid x: y", { cause }))).toBe(
+      "option --x: invalid x: y",
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-import { CliError, EXIT, exitAfterSignal } from "./exit.js";
+import { CliError, EXIT, exitAfterSignal, UsageError } from "./exit.js";
 import { InterruptedError } from "./interrupt.js";
 
 /** How a failure ends the program. */
@@ -16,6 +16,7 @@ const STATUS_OF_CODE: ReadonlyMap<unknown, number> = new Map([
   ["CORRUPT", EXIT.corrupt],
   ["MISSING_REFERENCE", EXIT.corrupt],
   ["ENOENT", EXIT.notFound],
+  ["ENOTDIR", EXIT.notFound],
 ]);
 
 /** Exit status and message for anything that was thrown. */
@@ -32,16 +33,22 @@ function exitCodeOf(error: unknown): number {
   return STATUS_OF_CODE.get(code) ?? EXIT.failed;
 }
 
-/** The message, and those of the causes that say more. */
-function messageOf(error: unknown): string {
+/** The message, and those of the causes that say more. That of a {@link UsageError} says all. */
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   let message = error.message === "" ? error.name : error.message;
+  if (error instanceof UsageError) return message;
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     // Failed calls have their status in front.
     const text = cause.message.replace(/^\[[a-z_]+\] /, "");
-    if (!message.includes(text)) message += `: ${text}`;
+    if (!message.includes(essenceOf(text))) message += `: ${text}`;
   }
   return message;
+}
+
+/** `no such file or directory` of `ENOENT: no such file or directory, open 'x'`; other texts as they are. */
+function essenceOf(text: string): string {
+  return /^E[A-Z0-9]+: (.+), [a-z]+\b/.exec(text)?.[1] ?? text;
 }
 
 /** Line breaks are gone, and the first word is as in the middle of a sentence. */

@@ -3,7 +3,7 @@ import { STORE_DIR, StoreError, StorePath } from "@tvix/store";
 import { quote } from "../args/quote.js";
 import { wordBytes } from "../args/raw-words.js";
 import { CliError, EXIT, UsageError } from "../exit.js";
-import { lowerFirst } from "../failure.js";
+import { lowerFirst, messageOf } from "../failure.js";
 import { readText, STDIN } from "../io/read-input.js";
 import type { OpenStore } from "../store/open-store.js";
 
@@ -72,7 +72,7 @@ function parseSource(word: string): StorePath | string {
   } catch (error) {
     if (!StoreError.is(error)) throw error;
     const what = `option --references-from: ${quote(word)} is no store path`;
-    throw new UsageError(`${what}: ${lowerFirst(error.message)}`, { cause: error });
+    throw new UsageError(`${what}: ${lowerFirst(messageOf(error))}`, { cause: error });
   }
 }
 

@@ -3,7 +3,7 @@ import { escapeBytes } from "@tvix/castore";
 import { StoreError } from "@tvix/store";
 import { checkImportName, importName } from "@tvix/store/fs";
 import { wordBytes } from "../args/raw-words.js";
-import { CliError, EXIT, NotFoundError, UsageError } from "../exit.js";
+import { fileError, UsageError } from "../exit.js";
 import { lowerFirst } from "../failure.js";
 
 /** Something to import. */
@@ -19,7 +19,7 @@ export interface Source {
  *
  * @param name - given for the one path; `undefined` to name each after its last component
  * @throws {@link UsageError} with the rule that a name breaks
- * @throws {@link NotFoundError}
+ * @throws `NotFoundError`
  */
 export function checkSources(
   words: readonly string[],
@@ -57,11 +57,6 @@ function checkExists(path: Uint8Array): void {
   try {
     lstatSync(Buffer.from(path));
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const subject = `cannot import "${escapeBytes(path)}"`;
-    if (code === "ENOENT" || code === "ENOTDIR") {
-      throw new NotFoundError(`${subject}: no such file or directory`, { cause });
-    }
-    throw new CliError(EXIT.failed, subject, { cause });
+    throw fileError(`cannot import "${escapeBytes(path)}"`, cause);
   }
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { concatBytes, escapeBytes } from "@tvix/castore";
 import { wordBytes } from "../args/raw-words.js";
-import { CliError, EXIT, NotFoundError } from "../exit.js";
+import { type CliError, fileError } from "../exit.js";
 
 /** Standard input, where a file is asked for. */
 export const STDIN = "-";
@@ -19,12 +19,7 @@ export async function* readInput(word: string): AsyncGenerator<Uint8Array, void,
       yield new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
   } catch (cause) {
-    const name = escapeBytes(path);
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code === "ENOENT") {
-      throw new NotFoundError(`cannot read "${name}": no such file`, { cause });
-    }
-    throw new CliError(EXIT.failed, `cannot read "${name}"`, { cause });
+    throw fileError(`cannot read "${escapeBytes(path)}"`, cause);
   }
 }
 

@@ -12,7 +12,7 @@ import {
 import { escapeBytes } from "@tvix/castore";
 import { NarEncoder } from "@tvix/store";
 import type { Host } from "../command.js";
-import { CliError, EXIT, NotFoundError } from "../exit.js";
+import { CliError, EXIT, fileError } from "../exit.js";
 import type { Output } from "../io/output.js";
 
 /** Content is read in pieces of this size. */
@@ -127,11 +127,6 @@ function attempt<T>(path: Buffer, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const name = escapeBytes(path);
-    if (code === "ENOENT") {
-      throw new NotFoundError(`cannot dump "${name}": no such file or directory`, { cause });
-    }
-    throw new CliError(EXIT.failed, `cannot dump "${name}"`, { cause });
+    throw fileError(`cannot dump "${escapeBytes(path)}"`, cause);
   }
 }

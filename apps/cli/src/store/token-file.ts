@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT, fileError } from "../exit.js";
 
 /**
  * The token in a file.
@@ -19,6 +19,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new CliError(EXIT.failed, `cannot read the token file ${file}`, { cause });
+    throw fileError(`cannot read the token file ${file}`, cause);
   }
 }

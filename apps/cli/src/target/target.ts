@@ -10,6 +10,7 @@ import {
 import { quote } from "../args/quote.js";
 import { wordBytes } from "../args/raw-words.js";
 import { UsageError } from "../exit.js";
+import { messageOf } from "../failure.js";
 
 /** A place in the store, as it was typed. */
 export type Target = StorePathTarget | DigestTarget;
@@ -85,7 +86,7 @@ function readAs<T>(text: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!CastoreError.is(error) && !StoreError.is(error)) throw error;
-    throw new UsageError(`cannot understand ${quote(text)}: ${error.message}`, {
+    throw new UsageError(`cannot understand ${quote(text)}: ${messageOf(error)}`, {
       cause: error,
     });
   }

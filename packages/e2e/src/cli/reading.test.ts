@@ -234,6 +234,11 @@ describe("tvix", () => {
     ],
     ["a store to check", () => ["check", "--data-dir", "nosuch"], /no store at nosuch$/m],
     ["a file on disk", () => ["nar", "dump", "./nosuch"], /no such file or directory/],
+    [
+      "a token file",
+      () => ["ls", "--store", "grpc+http://127.0.0.1:1", "--token-file", "nosuch", storePath],
+      /token file nosuch: no such file or directory$/m,
+    ],
     ["a file to import", () => ["import", "nosuch"], /"nosuch": no such file or directory/],
   ])("does not find %s", async (_, args, message) => {
     const { status, stdout, stderr } = await sandbox.run(args());
