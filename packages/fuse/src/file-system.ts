@@ -78,10 +78,13 @@ export interface DirectoryItem {
 export interface DirectorySink {
   /** Whether each item comes with its entry, as from a lookup (READDIRPLUS). */
   readonly wantsEntries: boolean;
-  /** Whether an item with this name fits. Asked before anything is remembered for it. */
+  /**
+   * Whether an item with this name fits. Asked before anything is remembered for it: what was added is answered
+   * whatever happens afterwards, also if the listing fails.
+   */
   fits(name: Uint8Array): boolean;
   /**
-   * Adds an item that fits.
+   * Adds an item that fits; RangeError for one that does not.
    *
    * @param entry - where entries are wanted. One with a node id counts as a lookup, which the kernel
    *   forgets some day; `.` and `..` come without.
@@ -108,7 +111,11 @@ export interface Caller {
   readonly gid: number;
   /** 0 where it is not known. */
   readonly pid: number;
-  /** Aborted when the kernel interrupts the request, or the session ends. */
+  /**
+   * Aborted when the kernel interrupts the request, the machine behind it starts anew, or the session ends; the
+   * last two wait until the request has ended. Rejecting then answers EINTR; a result is answered all the same.
+   * Made when it is first read: what needs none should not.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -121,7 +128,7 @@ export type SeekTo = "data" | "hole";
  *
  * Node ids come from the kernel or a guest and may be any number: an unknown one is answered with an errno. A method that
  * throws, or whose promise rejects, is answered with EIO. Methods that are missing are answered with
- * ENOSYS, which the kernel remembers.
+ * ENOSYS, which the kernel remembers. Names that are passed in belong to the file system; they are nobody else's memory.
  */
 export interface FileSystem {
   /** The entry under `name` in a directory. ENOENT and an entry with node id 0 both say that there is none; the latter is remembered. */
@@ -135,7 +142,10 @@ export interface FileSystem {
   /** The target of a symlink. */
   readlink(nodeId: number, caller: Caller): Result<Uint8Array>;
 
-  /** ENOSYS, where the kernel allows that: files are read without being opened, from now on. */
+  /**
+   * ENOSYS says that files are read without being opened, from now on. Kernels that insist on opening
+   * are told handle 0, so it may be said to any.
+   */
   open(nodeId: number, caller: Caller): Result<OpenReply>;
 
   /**
@@ -151,8 +161,10 @@ export interface FileSystem {
     caller: Caller,
   ): Result<readonly Uint8Array[]>;
 
+  /** Not called for handle 0. */
   release(nodeId: number, handle: number): void;
 
+  /** ENOSYS is answered as handle 0 with nothing cached. */
   opendir(nodeId: number, caller: Caller): Result<OpenReply>;
 
   /**
@@ -168,6 +180,7 @@ export interface FileSystem {
     caller: Caller,
   ): Awaitable<Errno | undefined>;
 
+  /** Not called for handle 0. */
   releasedir(nodeId: number, handle: number): void;
 
   statfs(caller: Caller): Result<FileSystemStatistics>;

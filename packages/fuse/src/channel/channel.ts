@@ -10,7 +10,7 @@ export interface ChannelRequest {
   /**
    * Sends the answer, made of `parts` in order; none for requests that are not answered (FORGET). To be called once,
    * at any time, also after the channel is closed. An answer that nobody waits for any more is dropped. The parts are
-   * taken (written or copied) before it returns, since the caller uses their memory again.
+   * taken (written or copied) before it returns, since the caller uses their memory again. It never throws.
    */
   reply(parts: readonly Uint8Array[]): void;
 }

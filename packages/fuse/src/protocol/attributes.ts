@@ -54,19 +54,25 @@ export function encodeAttributesReply(
 
 /**
  * Writes fuse_entry_out: `nodeid, generation, entry_valid, attr_valid: u64; entry_valid_nsec,
- * attr_valid_nsec: u32; attr`. An entry without attributes names nothing.
+ * attr_valid_nsec: u32; attr`. With node id 0 it says that there is nothing, and `attr` is zero.
+ *
+ * @throws TypeError for an entry that names something, without attributes: the kernel would take that for damage
  */
 export function encodeEntry(view: DataView, offset: number, entry: Entry): void {
+  const { nodeId, attributes } = entry;
+  if (nodeId !== 0 && attributes === undefined) {
+    throw new TypeError("Cannot encode an entry: it has a node id and no attributes");
+  }
   const seconds = wholeSeconds(entry.validSeconds);
   const fraction = nanoseconds(entry.validSeconds, seconds);
-  writeUint64(view, offset, entry.nodeId);
+  writeUint64(view, offset, nodeId);
   writeUint64(view, offset + 8, entry.generation);
   writeUint64(view, offset + 16, seconds);
   writeUint64(view, offset + 24, seconds);
   view.setUint32(offset + 32, fraction, true);
   view.setUint32(offset + 36, fraction, true);
-  if (entry.attributes === undefined) clearBytes(view, offset + 40, ATTRIBUTES_SIZE);
-  else encodeAttributes(view, offset + 40, entry.attributes);
+  if (attributes === undefined) clearBytes(view, offset + 40, ATTRIBUTES_SIZE);
+  else encodeAttributes(view, offset + 40, attributes);
 }
 
 /** Writes the fuse_entry_out of an item of a listing that comes without one. */

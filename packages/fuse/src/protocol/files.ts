@@ -11,9 +11,6 @@ const RELEASE_SIZE = 24;
 /** Bytes of fuse_open_out. */
 export const OPEN_REPLY_SIZE = 16;
 
-/** The first minor version with FOPEN_NOFLUSH. */
-const NOFLUSH_MINOR_VERSION = 35;
-
 /** A READ, READDIR or READDIRPLUS: fuse_read_in. */
 export interface ReadRequest {
   readonly handle: number;
@@ -51,18 +48,9 @@ export function decodeRelease(body: RequestBody): ReleaseRequest | Errno {
   return handle === TOO_LARGE ? ERRNO.EBADF : { handle };
 }
 
-/**
- * Writes fuse_open_out: `fh: u64; open_flags, padding: u32`.
- *
- * @param minor - version of the protocol: whether the kernel can leave out FLUSH
- */
-export function encodeOpenReply(
-  view: DataView,
-  offset: number,
-  reply: OpenReply,
-  minor: number,
-): void {
-  let flags = minor >= NOFLUSH_MINOR_VERSION ? OPEN_REPLY_FLAG.NOFLUSH : 0;
+/** Writes fuse_open_out: `fh: u64; open_flags, padding: u32`. There is nothing to flush: nothing is written. */
+export function encodeOpenReply(view: DataView, offset: number, reply: OpenReply): void {
+  let flags: number = OPEN_REPLY_FLAG.NOFLUSH;
   if (reply.keepCache) flags |= OPEN_REPLY_FLAG.KEEP_CACHE;
   if (reply.cacheDirectory) flags |= OPEN_REPLY_FLAG.CACHE_DIR;
   writeUint64(view, offset, reply.handle);

@@ -16,7 +16,7 @@ export const INIT_FLAG = {
 export const OPEN_REPLY_FLAG = {
   KEEP_CACHE: 0x2,
   CACHE_DIR: 0x8,
-  /** Since 7.35: closing does not ask for FLUSH. */
+  /** Closing does not ask for FLUSH. Passed over before 7.35. */
   NOFLUSH: 0x20,
 } as const;
 

@@ -17,7 +17,7 @@ export const MAJOR_VERSION = 7;
 export const OLDEST_MINOR_VERSION = 31;
 
 /** The newest minor version whose messages are known. */
-const NEWEST_MINOR_VERSION = 45;
+export const NEWEST_MINOR_VERSION = 45;
 
 /** Bytes of fuse_init_out. */
 export const INIT_REPLY_SIZE = 64;

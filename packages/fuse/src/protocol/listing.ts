@@ -21,7 +21,8 @@ export class ListingWriter implements DirectorySink {
   readonly #view: DataView;
   readonly #fixedSize: number;
   #used = 0;
-  #closed = false;
+  #isFull = false;
+  #isClosed = false;
 
   /** @param buffer - filled up to its end, no further */
   constructor(buffer: Uint8Array, wantsEntries: boolean) {
@@ -36,8 +37,15 @@ export class ListingWriter implements DirectorySink {
     return this.#used;
   }
 
+  /** Whether not even the first item fits, which must not look like the end of the directory. */
+  get isTooSmall(): boolean {
+    return this.#isFull && this.#used === 0;
+  }
+
   fits(name: Uint8Array): boolean {
-    return this.#used + this.#recordSize(name) <= this.#bytes.byteLength && !this.#closed;
+    if (this.#used + this.#recordSize(name) <= this.#bytes.byteLength) return !this.#isClosed;
+    this.#isFull = true;
+    return false;
   }
 
   add(item: DirectoryItem, entry?: Entry): void {
@@ -60,7 +68,7 @@ export class ListingWriter implements DirectorySink {
 
   /** Takes no more items. */
   close(): Uint8Array {
-    this.#closed = true;
+    this.#isClosed = true;
     return this.#bytes.subarray(0, this.#used);
   }
 

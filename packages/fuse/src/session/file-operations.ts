@@ -10,7 +10,6 @@ import {
   type ReleaseRequest,
 } from "../protocol/files.js";
 import { INIT_FLAG } from "../protocol/flags.js";
-import { OLDEST_MINOR_VERSION } from "../protocol/init.js";
 import { MAX_READ_SIZE } from "../protocol/limits.js";
 import {
   decodeSeek,
@@ -104,8 +103,7 @@ export const LSEEK: Operation<SeekRequest, { readonly offset: number }> = {
 };
 
 function replyOpened(exchange: Exchange, reply: OpenReply): void {
-  const minor = exchange.connection?.minor ?? OLDEST_MINOR_VERSION;
-  encodeOpenReply(exchange.view, REPLY_BODY, reply, minor);
+  encodeOpenReply(exchange.view, REPLY_BODY, reply);
   exchange.answer(OPEN_REPLY_SIZE);
 }
 

@@ -1,4 +1,4 @@
-import type { Errno } from "../errno.js";
+import { ERRNO, type Errno } from "../errno.js";
 import type { FileSystem, Result } from "../file-system.js";
 import { decodeRead, type ReadRequest } from "../protocol/files.js";
 import { MAX_LISTING_SIZE } from "../protocol/limits.js";
@@ -49,7 +49,9 @@ function list(
  * kernel comes back for what follows them, and learns of the failure then.
  */
 function outcome(writer: ListingWriter, errno: Errno | undefined): ListingWriter | Errno {
-  return errno === undefined || writer.size > 0 ? writer : errno;
+  if (writer.size > 0) return writer;
+  if (errno === undefined && writer.isTooSmall) return ERRNO.EINVAL;
+  return errno ?? writer;
 }
 
 function thrown(writer: ListingWriter, exchange: Exchange, error: unknown): ListingWriter {

@@ -23,9 +23,6 @@ export const LOOKUP: Operation<Uint8Array, Entry> = {
   decode: decodeLookup,
   call: (fileSystem, exchange, name) => fileSystem.lookup(exchange.nodeId, name, exchange),
   reply(exchange, entry) {
-    if (entry.nodeId !== 0 && entry.attributes === undefined) {
-      throw new TypeError("Cannot answer a lookup: an entry with a node id has no attributes");
-    }
     encodeEntry(exchange.view, REPLY_BODY, entry);
     exchange.answer(ENTRY_SIZE);
   },

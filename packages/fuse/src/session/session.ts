@@ -241,7 +241,8 @@ export class Session {
     this.#underWay.whenIdle(() => {
       this.#isResetting = false;
       this.#destroy();
-      next();
+      if (this.#closed === undefined) next();
+      else exchange.fail(ERRNO.EIO);
     });
   }
 

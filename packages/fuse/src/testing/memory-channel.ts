@@ -5,6 +5,8 @@ import type { Channel, RequestHandler } from "../channel/channel.js";
 export class MemoryChannel implements Channel {
   /** Messages that were no answers, in order. */
   readonly notifications: Uint8Array[] = [];
+  /** Answers to requests that had one already. */
+  answersTooMany = 0;
   /** What {@link notify} says. */
   takesNotifications = true;
   #handler: RequestHandler | undefined;
@@ -31,11 +33,11 @@ export class MemoryChannel implements Channel {
   send(message: Uint8Array, replyCapacity: number = Number.MAX_SAFE_INTEGER): Promise<Uint8Array> {
     const handler = this.#handler;
     if (handler === undefined) throw new Error("Cannot send a request: nobody serves the channel");
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const bytes = Uint8Array.from(message);
       let isAnswered = false;
       const reply = (parts: readonly Uint8Array[]): void => {
-        if (isAnswered) reject(new Error("Cannot answer a request twice"));
+        if (isAnswered) this.answersTooMany++;
         isAnswered = true;
         resolve(concatBytes(parts));
       };

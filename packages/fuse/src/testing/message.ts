@@ -71,3 +71,8 @@ export function u64(value: number | bigint): Uint8Array {
 export function cString(text: string): Uint8Array {
   return new TextEncoder().encode(`${text}\0`);
 }
+
+/** The body of READ, READDIR and READDIRPLUS, fuse_read_in. */
+export function readBody(size: number, offset: number | bigint = 0, handle = 0): Uint8Array {
+  return layout(u64(handle), u64(offset), u32(size), u32(0), u64(0), u32(0), u32(0));
+}

@@ -12,7 +12,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Attributes of a file; the size is that of {@link FILE_CONTENT}. */
-const FILE_ATTRIBUTES: Attributes = {
+export const FILE_ATTRIBUTES: Attributes = {
   ino: 42,
   size: 5,
   mode: FILE_TYPE.REGULAR | 0o444,
@@ -138,4 +138,32 @@ export class TinyFileSystem implements FileSystem {
   #isFile(nodeId: number): boolean {
     return nodeId >= 2 && nodeId < 2 + this.#names.length;
   }
+}
+
+/** A {@link TinyFileSystem} in which some methods are others. */
+export function tinyWith(methods: Partial<FileSystem>): FileSystem {
+  return Object.assign(new TinyFileSystem(), methods);
+}
+
+/** An item of a listing, as the kernel sees it. */
+export interface ListedItem {
+  readonly name: string;
+  readonly nextOffset: number;
+  /** 0 where it came without an entry. */
+  readonly nodeId: number;
+}
+
+/** Takes apart the answer to READDIR or READDIRPLUS. */
+export function listed(body: Uint8Array, withEntries: boolean): readonly ListedItem[] {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const items: ListedItem[] = [];
+  for (let at = 0; at < body.byteLength; ) {
+    const nodeId = withEntries ? Number(view.getBigUint64(at, true)) : 0;
+    if (withEntries) at += 128;
+    const nameLength = view.getUint32(at + 16, true);
+    const name = decoder.decode(body.subarray(at + 24, at + 24 + nameLength));
+    items.push({ name, nextOffset: Number(view.getBigUint64(at + 8, true)), nodeId });
+    at += Math.ceil((24 + nameLength) / 8) * 8;
+  }
+  return items;
 }
