@@ -17,6 +17,7 @@ const STATUS_OF_CODE: ReadonlyMap<unknown, number> = new Map([
   ["MISSING_REFERENCE", EXIT.corrupt],
   ["ENOENT", EXIT.notFound],
   ["ENOTDIR", EXIT.notFound],
+  ["NOT_MOUNTED", EXIT.notFound],
 ]);
 
 /** Exit status and message for anything that was thrown. */

@@ -95,6 +95,16 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/daemon.js")).daemonCommand,
   },
   {
+    name: "mount",
+    summary: "Show the store as files and directories",
+    load: async () => (await import("./commands/mount.js")).mountCommand,
+  },
+  {
+    name: "unmount",
+    summary: "Unmount a store that is mounted",
+    load: async () => (await import("./commands/unmount.js")).unmountCommand,
+  },
+  {
     name: "completion",
     summary: "Print a completion script for bash, zsh or fish",
     load: async () => (await import("./commands/completion.js")).completionCommand,

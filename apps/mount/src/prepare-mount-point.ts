@@ -12,25 +12,24 @@ import type { MountHost } from "./mount-host.js";
 const MAX_TAKEN_OVER = 16;
 
 /**
- * Makes sure that nothing is mounted where a mount is wanted. What a process of ours left behind that was
+ * Makes sure that no FUSE file system is mounted where a mount is wanted. What a process of ours left behind that was
  * killed is taken away.
  *
  * @returns the path as the mount table has it
- * @throws {@link FuseError} with code "BUSY" where something is mounted that lives, "DEAD_MOUNT" where something of
+ * @throws {@link FuseError} with code "BUSY" where one is mounted that lives, "DEAD_MOUNT" where one of
  *   others does not; an error of the system where there is no such directory
  */
 export async function prepareMountPoint(mountPoint: string, host: MountHost): Promise<string> {
   for (let i = 0; i < MAX_TAKEN_OVER; i++) {
     const { path, mounted } = await locateMountPoint(mountPoint);
-    if (mounted === undefined || path === "/") return path;
+    // Nothing else can be dead, and a directory that is a mount of its own is as good as another.
+    if (mounted === undefined || !/^fuse(?:\.|$)/.test(mounted.type)) return path;
     await takeOver(path, mounted, host);
   }
   throw new FuseError("DEAD_MOUNT", `Cannot mount at ${mountPoint}: dead mounts keep coming back`);
 }
 
 async function takeOver(path: string, { type }: MountEntry, host: MountHost): Promise<void> {
-  // Only file systems of this kind can be dead.
-  if (!/^fuse(?:\.|$)/.test(type)) return;
   if (!(await isDeadMount(path))) throw occupied(path, type);
   if (type !== MOUNT_TYPE) {
     throw new FuseError(

@@ -1,4 +1,11 @@
-import { type FileSystem, FuseError, mountDevice, Session, setReadAhead } from "@tvix/fuse";
+import {
+  type FileSystem,
+  FuseError,
+  mountDevice,
+  type OnError,
+  Session,
+  setReadAhead,
+} from "@tvix/fuse";
 import { endMount, removeRemains, type ServedMount } from "./end-mount.js";
 import type { MountHost } from "./mount-host.js";
 import { prepareMountPoint } from "./prepare-mount-point.js";
@@ -13,8 +20,8 @@ export interface RunMountOptions {
   readonly withoutNative?: boolean;
   /** Called as soon as the mount answers, with its path. */
   readonly onReady?: (path: string) => void | Promise<void>;
-  /** Is told why the file system failed. */
-  readonly onFailure?: (error: unknown) => void;
+  /** Is told what the file system failed at, see {@link SessionOptions}. */
+  readonly onError?: OnError;
 }
 
 const READ_AHEAD_KIBIBYTES = 1024;
@@ -34,14 +41,15 @@ export async function runMount(
   const path = await prepareMountPoint(mountPoint, host);
   host.signal.throwIfAborted();
   const mount = await mountDevice(path, options);
-  const session = new Session(mount.channel, fileSystem, {
-    onError: (error) => options.onFailure?.(error),
-  });
+  const { onError } = options;
+  const session = new Session(mount.channel, fileSystem, onError === undefined ? {} : { onError });
   const parts = { mount, session, served: session.serve() };
   let isOver = false;
   const over = parts.served.finally(() => {
     isOver = true;
   });
+  // Who ends the mount meanwhile does not hear of a device that breaks.
+  over.catch(() => {});
   const stop = aborted(host.signal);
   try {
     await Promise.race([beReady(parts, options), stop.promise]);

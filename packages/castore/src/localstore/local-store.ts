@@ -31,6 +31,8 @@ export interface LocalStoreOptions {
   readonly purpose?: string;
   /** Called when the first write has to wait for another process, with what is known of it. */
   readonly onWait?: (holder: LockHolder | undefined) => void;
+  /** Most threads that read, decompress and verify; by default up to 4, and one less than processors. */
+  readonly decoderThreads?: number;
   /** Size in bytes at which a pack is sealed; 512 MiB by default. */
   readonly packLimit?: number;
 }
@@ -86,6 +88,7 @@ export class LocalStore implements AsyncDisposable {
       readOnly: options.readOnly ?? false,
       recover: options.recover ?? options.readOnly !== true,
       purpose: options.purpose ?? "a program that uses @tvix/castore",
+      decoderThreads: options.decoderThreads,
       packLimit: options.packLimit,
       onWait: options.onWait ?? (() => {}),
     });

@@ -45,6 +45,7 @@ export interface CoreOptions {
   readonly readOnly: boolean;
   readonly recover: boolean;
   readonly purpose: string;
+  readonly decoderThreads: number | undefined;
   readonly packLimit: number | undefined;
   readonly onWait: (holder: LockHolder | undefined) => void;
 }
@@ -173,11 +174,12 @@ export class StoreCore {
   }
 
   #startDecoders(): DecoderPool {
+    // Whoever takes the bytes, and the thread that hands them out, need a processor, too.
+    const spare = Math.max(1, Math.min(availableParallelism() - 1, MAX_DECODER_THREADS));
     return new DecoderPool(
       { indexFile: this.layout.index, packs: this.layout.packs },
       {
-        // Whoever takes the bytes, and the thread that hands them out, need a processor, too.
-        maxThreads: Math.max(1, Math.min(availableParallelism() - 1, MAX_DECODER_THREADS)),
+        maxThreads: this.#options.decoderThreads ?? spare,
         fillHere: (wanted) => this.#fillHere(wanted),
       },
     );
