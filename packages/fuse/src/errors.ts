@@ -8,6 +8,7 @@
  * - `NOT_MOUNTED`: nothing is mounted there.
  * - `DEAD_MOUNT`: something is mounted there whose process is gone; unmount it.
  * - `SYSTEM`: a system call or a program failed.
+ * - `PROTOCOL`: the other side, a virtual machine, breaks the rules; see its `reason`.
  */
 export type FuseErrorCode =
   | "INVALID_ARGUMENT"
@@ -16,7 +17,8 @@ export type FuseErrorCode =
   | "BUSY"
   | "NOT_MOUNTED"
   | "DEAD_MOUNT"
-  | "SYSTEM";
+  | "SYSTEM"
+  | "PROTOCOL";
 
 /** Error raised by `@tvix/fuse`. Branch on `code`, never on the message. */
 export class FuseError extends Error {
