@@ -1,3 +1,4 @@
+import { readlinkSync } from "node:fs";
 import type { Koffi } from "../native/koffi.js";
 import { LINUX, libcOf } from "../native/libc.js";
 import { watchReadable } from "../native/watch-readable.js";
@@ -22,24 +23,23 @@ export function systemHost(koffi: Koffi): DeviceHost {
 function watchEvents(koffi: Koffi, file: number, onKick: () => void): { close(): void } {
   const libc = libcOf(koffi);
   const count = new Uint8Array(new ArrayBuffer(EVENT_LENGTH));
+  checkEvent(file);
   makeNonBlocking(koffi, file);
-  let stop: () => void;
-  try {
-    stop = watchReadable(koffi, file, () => {
-      const length = libc.read(file, count, EVENT_LENGTH);
-      if (length > 0) onKick();
-      // At its end it would stay readable for ever.
-      else if (length === 0 || libc.errno() !== LINUX.EAGAIN) stop();
-    });
-  } catch (cause) {
-    throw new VirtiofsError("message", "Cannot wait for kicks: the file is no eventfd", { cause });
-  }
+  const stop = watchReadable(koffi, file, () => {
+    if (libc.read(file, count, EVENT_LENGTH) === EVENT_LENGTH) onKick();
+  });
   return {
     close: () => {
       stop();
       libc.close(file);
     },
   };
+}
+
+// To watch what cannot be watched, as a file on disk, ends the process; what is at its end is readable for ever.
+function checkEvent(file: number): void {
+  if (readlinkSync(`/proc/self/fd/${file}`) === "anon_inode:[eventfd]") return;
+  throw new VirtiofsError("message", "Cannot wait for kicks: the file is no eventfd");
 }
 
 function openSignal(koffi: Koffi, file: number): Signal {
