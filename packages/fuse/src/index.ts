@@ -46,3 +46,6 @@ export { abortConnection, forceUnmount, type UnmountMode, unmountPath } from "./
 export type { Connection, ReaddirPlus } from "./protocol/init.js";
 export type { FailedRequest, OnError } from "./session/error-reports.js";
 export { Session, type SessionOptions } from "./session/session.js";
+export { VirtiofsChannel, type VirtiofsChannelOptions } from "./virtiofs/virtiofs-channel.js";
+export { VirtiofsError, type VirtiofsErrorReason } from "./virtiofs/virtiofs-error.js";
+export { VirtiofsServer, type VirtiofsServerOptions } from "./virtiofs/virtiofs-server.js";

@@ -21,7 +21,7 @@ const FIRST_INEXACT_HIGH_WORD = 2 ** 21;
  * Descriptors in an indirect table at most. Linux keeps requests of virtio-fs to the size of the queue since 5.13;
  * before, they had up to 256 pages and a few headers in one table.
  */
-export const MAX_INDIRECT_DESCRIPTORS = 1024;
+const MAX_INDIRECT_DESCRIPTORS = 1024;
 
 /** Bytes of a request at most. The longest that is not a write, which is refused, is an attribute of 64 KiB. */
 export const MAX_REQUEST_LENGTH: number = 2 ** 20 + 2 ** 16;

@@ -27,30 +27,27 @@ export const REQUEST = {
   REM_MEM_REG: 38,
 } as const;
 
-/** A request that is understood. */
-export type RequestCode = (typeof REQUEST)[keyof typeof REQUEST];
-
 /** Bits in the flags of a message: the version of the protocol in the lowest two. */
 export const MESSAGE_FLAG = {
   VERSION_MASK: 3,
   VERSION: 1,
-  REPLY: 1 << 2,
-  NEED_REPLY: 1 << 3,
+  REPLY: 4,
+  NEED_REPLY: 8,
 } as const;
 
-/** Features of the device, bits of SET_FEATURES. */
+/** Features of the device, in SET_FEATURES: bits 28, 29, 30 and 32. */
 export const FEATURE = {
-  INDIRECT_DESC: 1n << 28n,
-  EVENT_IDX: 1n << 29n,
-  PROTOCOL_FEATURES: 1n << 30n,
-  VERSION_1: 1n << 32n,
+  INDIRECT_DESC: 0x1000_0000n,
+  EVENT_IDX: 0x2000_0000n,
+  PROTOCOL_FEATURES: 0x4000_0000n,
+  VERSION_1: 0x1_0000_0000n,
 } as const;
 
-/** Features of the protocol, bits of SET_PROTOCOL_FEATURES. */
+/** Features of the protocol, in SET_PROTOCOL_FEATURES: bits 0, 3 and 15. */
 export const PROTOCOL_FEATURE = {
-  MQ: 1n << 0n,
-  REPLY_ACK: 1n << 3n,
-  CONFIGURE_MEM_SLOTS: 1n << 15n,
+  MQ: 0x1n,
+  REPLY_ACK: 0x8n,
+  CONFIGURE_MEM_SLOTS: 0x8000n,
 } as const;
 
 /**
@@ -65,9 +62,9 @@ export const OFFERED_PROTOCOL_FEATURES: bigint =
   PROTOCOL_FEATURE.MQ | PROTOCOL_FEATURE.REPLY_ACK | PROTOCOL_FEATURE.CONFIGURE_MEM_SLOTS;
 
 /** In SET_VRING_KICK, CALL and ERR: which queue, and that no descriptor comes with the message. */
-export const VRING_INDEX_MASK = 0xffn;
+export const VRING_INDEX_MASK: bigint = 0xffn;
 /** See {@link VRING_INDEX_MASK}. */
-export const VRING_NO_FD = 0x100n;
+export const VRING_NO_FD: bigint = 0x100n;
 
 /** In the flags of SET_VRING_ADDR: writes into the used ring are to be logged. */
 export const VRING_ADDRESS_LOG = 1;
@@ -90,5 +87,5 @@ export const HEADER_LENGTH = 12;
 /** Bytes after the header of a message; SET_MEM_TABLE has the most. */
 export const MAX_PAYLOAD_LENGTH: number = 8 + MAX_TABLE_REGIONS * 32;
 
-/** Descriptors of files that come with one message at most. */
-export const MAX_MESSAGE_FDS: number = MAX_TABLE_REGIONS;
+/** Descriptors of files that come with one message at most: one for each region of SET_MEM_TABLE. */
+export const MAX_MESSAGE_FDS = 8;
