@@ -36,7 +36,14 @@ export interface PackageRules {
 const CASTORE_LAYERS: readonly Layer[] = [
   {
     name: "ground",
-    files: ["bytes.ts", "byte-block.ts", "errors.ts", "on-abort.ts"],
+    files: [
+      "bytes.ts",
+      "byte-block.ts",
+      "errors.ts",
+      "on-abort.ts",
+      "or-abort.ts",
+      "single-flight.ts",
+    ],
     why: "every module uses these, so they can use none without a cycle",
     pure: true,
   },

@@ -91,6 +91,7 @@ export {
   MAX_SYMLINK_TARGET_LENGTH,
   SymlinkTarget,
 } from "./nodes/symlink-target.js";
+export { orAbort } from "./or-abort.js";
 export {
   InvalidNameError,
   type InvalidNameReason,
@@ -98,6 +99,7 @@ export {
   PathComponent,
 } from "./path/component.js";
 export { Path } from "./path/path.js";
+export { SingleFlight } from "./single-flight.js";
 export { descendTo, getChild } from "./traversal/descend-to.js";
 export { type GetDirectory, type WalkClosureOptions, walkClosure } from "./traversal/walk.js";
 export { type TreeEntry, walkTree } from "./traversal/walk-tree.js";

@@ -1,4 +1,4 @@
-import { onAbort } from "../on-abort.js";
+import { orAbort } from "../or-abort.js";
 
 /** Where a source is: waiting for our next step, or us for its answer, or through. */
 type SourceState = "idle" | "busy" | "ended";
@@ -33,26 +33,6 @@ function open<T>(source: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> | Ite
   return Symbol.asyncIterator in source
     ? source[Symbol.asyncIterator]()
     : source[Symbol.iterator]();
-}
-
-/** Settles like `result`, or rejects with the reason of `signal` when that aborts first. */
-export async function orAbort<T>(
-  result: T | Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return await result;
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-  });
-  const stopListening = onAbort(signal, abort);
-  // The step itself may have aborted it, before we listened.
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([result, aborted]);
-  } finally {
-    stopListening();
-  }
 }
 
 async function close(

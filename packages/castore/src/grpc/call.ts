@@ -11,10 +11,10 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { orAbort } from "../blobservice/abortable.js";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import { CastoreError } from "../errors.js";
 import { onAbort } from "../on-abort.js";
+import { orAbort } from "../or-abort.js";
 
 /** Waits before each new attempt, in milliseconds: for a connection that broke, and for a short restart. */
 const RETRY_DELAYS_MS: readonly number[] = [0, 100];

@@ -1,4 +1,4 @@
-import { orAbort } from "../blobservice/abortable.js";
+import { orAbort } from "../or-abort.js";
 
 /**
  * Does one piece of work after the other for each key, in the order in which they were asked for; what is

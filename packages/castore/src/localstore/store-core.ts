@@ -1,10 +1,10 @@
 import fs from "node:fs";
 import { availableParallelism } from "node:os";
-import { orAbort } from "../blobservice/abortable.js";
 import type { PutManyOptions } from "../blobservice/blob-service.js";
 import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
 import { type B3Digest, DIGEST_LENGTH, splitDigests } from "../digest.js";
 import { CastoreError } from "../errors.js";
+import { orAbort } from "../or-abort.js";
 import { BlockPool } from "./block-pool.js";
 import { ChunkFiller, type WantedContent } from "./chunk-filler.js";
 import { loadZstd, type ZstdCodec } from "./compression.js";

@@ -1,4 +1,4 @@
-import { type CallOptions, toLatin1 } from "@tvix/castore";
+import { type CallOptions, orAbort, toLatin1 } from "@tvix/castore";
 import { compressFile, type FileCompression } from "../compression/compress-file.js";
 import { StoreError } from "../errors.js";
 import type { NarLayouts } from "../nar/nar-layouts.js";
@@ -167,18 +167,13 @@ async function soon<T>(
   maxWait: number,
   signal: AbortSignal,
 ): Promise<T | undefined> {
-  signal.throwIfAborted();
-  let onAbort = (): void => {};
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const given = new Promise<undefined>((resolve, reject) => {
+  const given = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), maxWait);
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
   });
   try {
-    return await Promise.race([result, given]);
+    return await orAbort(Promise.race([result, given]), signal);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
   }
 }

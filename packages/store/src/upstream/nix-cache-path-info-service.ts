@@ -1,4 +1,4 @@
-import { type CallOptions, equalBytes, toLatin1 } from "@tvix/castore";
+import { type CallOptions, equalBytes, SingleFlight, toLatin1 } from "@tvix/castore";
 import { parseCastoreNarUrl } from "../binary-cache/castore-nar-url.js";
 import { verifyStoredContent } from "../content-address/verify-stored.js";
 import { StoreError } from "../errors.js";
@@ -18,7 +18,6 @@ import { fetchCacheInfo, type NixCacheInfo } from "./cache-info.js";
 import { copyTree } from "./copy-tree.js";
 import { NegativeAnswers } from "./negative-answers.js";
 import { type SignaturePolicy, signatureProblem } from "./signature-policy.js";
-import { SingleFlight } from "./single-flight.js";
 import { takeNar } from "./take-nar.js";
 import { UpstreamError } from "./upstream-error.js";
 

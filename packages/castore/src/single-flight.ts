@@ -1,3 +1,5 @@
+import { orAbort } from "./or-abort.js";
+
 /** Work under way, for all who asked for it meanwhile. */
 interface Flight<T> {
   readonly result: Promise<T>;
@@ -9,7 +11,12 @@ interface Flight<T> {
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
-  /** The result of `work`, or of the work that is under way for `key`. */
+  /**
+   * The result of `work`, or of the work that is under way for `key`.
+   *
+   * @param work - is told when nobody waits any more
+   * @throws the reason of `signal` when that aborts; others who wait do not notice
+   */
   async run(
     key: string,
     work: (signal: AbortSignal) => Promise<T>,
@@ -41,19 +48,5 @@ export class SingleFlight<T> {
     };
     flight.result.then(land, land);
     return flight;
-  }
-}
-
-async function orAbort<T>(result: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await result;
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-  });
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([result, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }
