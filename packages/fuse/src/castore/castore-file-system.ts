@@ -7,6 +7,7 @@ import {
   type Node,
   PathComponent,
   type RootNodes,
+  SingleFlight,
   toLatin1,
   toUtf8,
 } from "@tvix/castore";
@@ -44,7 +45,6 @@ import {
 } from "./read-directory.js";
 import type { CastoreRoot } from "./root.js";
 import { RootListing } from "./root-listing.js";
-import { SingleFlight } from "./single-flight.js";
 
 /** Attributes that tell the digest behind a file or a directory, as text. */
 export const DIGEST_ATTRIBUTES = {

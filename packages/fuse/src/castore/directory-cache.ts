@@ -1,5 +1,10 @@
-import { type B3Digest, CastoreError, type Directory, type DirectoryService } from "@tvix/castore";
-import { SingleFlight } from "./single-flight.js";
+import {
+  type B3Digest,
+  CastoreError,
+  type Directory,
+  type DirectoryService,
+  SingleFlight,
+} from "@tvix/castore";
 
 /** Decoded Directories, as many as fit: those that were used last. */
 export class DirectoryCache {

@@ -1,9 +1,8 @@
-import type { B3Digest, BlobService } from "@tvix/castore";
+import { type B3Digest, type BlobService, SingleFlight } from "@tvix/castore";
 import { BlobLayout } from "./blob-layout.js";
 import { wholePiece } from "./piece.js";
 import { PieceSource } from "./piece-source.js";
 import { ReadAhead } from "./read-ahead.js";
-import { SingleFlight } from "./single-flight.js";
 
 /** Files up to this size are fetched whole: a chunk of a larger one is as long. */
 const WHOLE_FILE_BYTES = 512 * 1024;

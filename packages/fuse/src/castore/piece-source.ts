@@ -1,8 +1,7 @@
-import type { BlobService } from "@tvix/castore";
+import { type BlobService, orAbort } from "@tvix/castore";
 import { ContentCache } from "./content-cache.js";
 import { type LoadedPiece, loadPieces } from "./load-pieces.js";
 import type { Piece } from "./piece.js";
-import { orAborted } from "./single-flight.js";
 
 /** Pieces that are fetched together. */
 interface Batch {
@@ -104,7 +103,7 @@ export class PieceSource {
   async #land({ content, batch }: Flight, signal: AbortSignal): Promise<Uint8Array> {
     batch.waiting++;
     try {
-      return await orAborted(content, signal);
+      return await orAbort(content, signal);
     } finally {
       batch.waiting--;
       if (batch.waiting === 0 && !batch.isAhead) batch.controller.abort();
