@@ -5,8 +5,8 @@ import { writeUint64 } from "./numbers.js";
 /** Bytes of fuse_dirent before the name: `ino, off: u64; namelen, type: u32`. */
 const DIRENT_SIZE = 24;
 
-/** Records begin at multiples of this (FUSE_REC_ALIGN). */
-const ALIGNMENT = 8;
+/** Records begin at multiples of 8 bytes (FUSE_REC_ALIGN). */
+const ALIGNMENT_MASK = 7;
 
 /** The type in fuse_dirent is this part of st_mode (IFTODT). */
 const TYPE_SHIFT = 12;
@@ -50,8 +50,7 @@ export class ListingWriter implements DirectorySink {
 
   add(item: DirectoryItem, entry?: Entry): void {
     if (!this.fits(item.name)) throw new RangeError("Cannot add an item to a listing: no room");
-    const start = this.#used;
-    let at = start;
+    let at = this.#used;
     if (this.wantsEntries) {
       if (entry === undefined) encodeNoEntry(this.#view, at);
       else encodeEntry(this.#view, at, entry);
@@ -61,9 +60,7 @@ export class ListingWriter implements DirectorySink {
     writeUint64(this.#view, at + 8, item.nextOffset);
     this.#view.setUint32(at + 16, item.name.byteLength, true);
     this.#view.setUint32(at + 20, item.type >>> TYPE_SHIFT, true);
-    this.#bytes.set(item.name, at + DIRENT_SIZE);
-    this.#used = start + this.#recordSize(item.name);
-    this.#bytes.fill(0, at + DIRENT_SIZE + item.name.byteLength, this.#used);
+    this.#used = this.#writeName(item.name, at + DIRENT_SIZE);
   }
 
   /** Takes no more items. */
@@ -72,8 +69,21 @@ export class ListingWriter implements DirectorySink {
     return this.#bytes.subarray(0, this.#used);
   }
 
-  #recordSize(name: Uint8Array): number {
-    const size = this.#fixedSize + name.byteLength;
-    return Math.ceil(size / ALIGNMENT) * ALIGNMENT;
+  /** Byte by byte, since names are short. @returns where the next record begins */
+  #writeName(name: Uint8Array, start: number): number {
+    const bytes = this.#bytes;
+    const length = name.byteLength;
+    for (let i = 0; i < length; i++) bytes[start + i] = name[i] as number;
+    const end = align(start + length);
+    for (let i = start + length; i < end; i++) bytes[i] = 0;
+    return end;
   }
+
+  #recordSize(name: Uint8Array): number {
+    return align(this.#fixedSize + name.byteLength);
+  }
+}
+
+function align(size: number): number {
+  return (size + ALIGNMENT_MASK) & ~ALIGNMENT_MASK;
 }
