@@ -47,6 +47,7 @@ export class Dispatcher implements OperationRunner {
     if (result instanceof Promise) {
       this.#underWay.track(
         exchange,
+        operation.weigh?.(input) ?? 0,
         result,
         (output) => finish(operation, exchange, input, output),
         (error) => exchange.failWith(error),

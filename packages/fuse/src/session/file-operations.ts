@@ -74,6 +74,7 @@ export const RELEASEDIR: Operation<ReleaseRequest, undefined> = {
 export const READ: Operation<ReadRequest, readonly Uint8Array[]> = {
   replySize: 0,
   decode: decodeRead,
+  weigh: ({ size }) => size,
   call(fileSystem, exchange, { handle, offset, size }) {
     if (size > Math.min(MAX_READ_SIZE, exchange.bodyCapacity)) return ERRNO.EINVAL;
     return fileSystem.read(exchange.nodeId, handle, offset, size, exchange);

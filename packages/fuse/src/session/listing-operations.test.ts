@@ -59,6 +59,14 @@ describe("READDIR and READDIRPLUS", () => {
     expect(reply.body.byteLength).toBeLessThanOrEqual(100);
   });
 
+  it("fills no more than a mebibyte, however much is asked for", async () => {
+    const many = Array.from({ length: 4000 }, (_, i) => "n".repeat(200) + i);
+    const { kernel } = await openSession(new TinyFileSystem(many));
+    const reply = await kernel.call(OPCODE.READDIRPLUS, readBody(0xffff_ffff));
+    expect(reply.body.byteLength).toBeLessThanOrEqual(MAX_LISTING_SIZE);
+    expect(reply.body.byteLength).toBeGreaterThan(MAX_LISTING_SIZE - 400);
+  });
+
   it("answers EINVAL where not one item fits, which would look like the end", async () => {
     const { kernel } = await openSession(new TinyFileSystem());
     expect((await kernel.call(OPCODE.READDIR, readBody(31))).errno).toBe(ERRNO.EINVAL);

@@ -16,6 +16,7 @@ function listing(wantsEntries: boolean): Operation<ReadRequest, ListingWriter> {
   return {
     replySize: 0,
     decode: decodeRead,
+    weigh: ({ size }) => Math.min(size, MAX_LISTING_SIZE),
     call: (fileSystem, exchange, request) => list(fileSystem, exchange, request, wantsEntries),
     reply(exchange, writer) {
       const items = writer.close();

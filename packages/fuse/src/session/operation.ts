@@ -12,6 +12,8 @@ export interface Operation<Input, Output> {
   readonly replySize: number;
   /** Nothing of `body` is kept. */
   decode(body: RequestBody): Input | Errno;
+  /** Bytes that the result may have, where that is more than a few. */
+  weigh?(input: Input): number;
   call(fileSystem: FileSystem, exchange: Exchange, input: Input): Result<Output>;
   /** What is answered in place of an errno, where there is something. */
   instead?(errno: number, exchange: Exchange): Output | undefined;

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { ERRNO } from "../errno.js";
+import type { FileSystem } from "../file-system.js";
 import { OPCODE } from "../protocol/opcodes.js";
 import type { FakeKernel } from "../testing/fake-kernel.js";
-import type { ReplyFields } from "../testing/message.js";
-import { cString, u64 } from "../testing/message.js";
+import { Held } from "../testing/held.js";
+import { cString, type ReplyFields, readBody, u64 } from "../testing/message.js";
 import { openSession } from "../testing/open-session.js";
 import { SlowFileSystem } from "../testing/slow-file-system.js";
+import { tinyWith } from "../testing/tiny-file-system.js";
 
 const BODY = new Uint8Array(16);
 
@@ -168,6 +170,25 @@ describe("more requests than run at once", () => {
     const again = getattr(kernel, 6);
     fileSystem.asked[3]?.answer();
     expect((await again).errno).toBe(0);
+  });
+
+  it("wait also for bytes that were asked for", async () => {
+    const held = [new Held<readonly Uint8Array[]>(), new Held<readonly Uint8Array[]>()];
+    const asked: number[] = [];
+    const read: FileSystem["read"] = (nodeId) => {
+      asked.push(nodeId);
+      return held[nodeId]?.promise ?? [];
+    };
+    const { kernel } = await openSession(tinyWith({ read }), { maxBytesInFlight: 150 });
+    const calls = [0, 1, 2].map((nodeId) => kernel.call(OPCODE.READ, readBody(100), { nodeId }));
+    expect(asked).toEqual([0, 1]);
+    held[1]?.resolve([]);
+    await calls[1];
+    expect((await calls[2])?.errno).toBe(0);
+    held[0]?.reject(new Error("broken"));
+    expect((await calls[0])?.errno).toBe(ERRNO.EIO);
+    expect((await kernel.call(OPCODE.READ, readBody(100), { nodeId: 3 })).errno).toBe(0);
+    expect(asked).toEqual([0, 1, 2, 3]);
   });
 
   it("can be interrupted while they wait, and are then never started", async () => {

@@ -2,6 +2,16 @@ import { ERRNO } from "../errno.js";
 import type { UniqueKey } from "../protocol/header.js";
 import type { Exchange } from "./exchange.js";
 
+/** Bounds of what is under way. */
+export interface UnderWayLimits {
+  /** Requests that run. */
+  readonly running: number;
+  /** Requests that wait until others have ended. */
+  readonly waiting: number;
+  /** Bytes that the running ones may come to. The last to be started may go beyond. */
+  readonly bytes: number;
+}
+
 interface Waiting {
   readonly exchange: Exchange;
   readonly start: () => void;
@@ -12,20 +22,19 @@ interface Waiting {
  * requests that are answered at once never come in here.
  */
 export class RequestsUnderWay {
-  readonly #maxRunning: number;
-  readonly #maxWaiting: number;
+  readonly #limits: UnderWayLimits;
   readonly #running = new Map<UniqueKey, Exchange>();
   readonly #waiting = new Map<UniqueKey, Waiting>();
+  #bytes = 0;
   #onIdle: (() => void)[] = [];
 
-  constructor(maxRunning: number, maxWaiting: number) {
-    this.#maxRunning = maxRunning;
-    this.#maxWaiting = maxWaiting;
+  constructor(limits: UnderWayLimits) {
+    this.#limits = limits;
   }
 
   /** Whether a request has to wait before it is started. */
   get isFull(): boolean {
-    return this.#running.size >= this.#maxRunning || this.#waiting.size > 0;
+    return this.#running.size >= this.#limits.running || this.#bytes >= this.#limits.bytes;
   }
 
   /** Whether a request with the same unique id is not answered yet. */
@@ -35,30 +44,36 @@ export class RequestsUnderWay {
     return this.#running.has(key) || this.#waiting.has(key);
   }
 
-  /** Counts a request as running until `pending` settles, which calls one of the others. */
+  /**
+   * Counts a request as running until `pending` settles, which calls one of the others.
+   *
+   * @param bytes - which its result may have
+   */
   track<T>(
     exchange: Exchange,
+    bytes: number,
     pending: Promise<T>,
     onResult: (result: T) => void,
     onFailure: (error: unknown) => void,
   ): void {
     const { key } = exchange;
     this.#running.set(key, exchange);
+    this.#bytes += bytes;
     pending.then(
       (result) => {
         onResult(result);
-        this.#ended(key);
+        this.#ended(key, bytes);
       },
       (error: unknown) => {
         onFailure(error);
-        this.#ended(key);
+        this.#ended(key, bytes);
       },
     );
   }
 
   /** Starts a request when others have ended; EBUSY where too many wait already. */
   wait(exchange: Exchange, start: () => void): void {
-    if (this.#waiting.size >= this.#maxWaiting) exchange.fail(ERRNO.EBUSY);
+    if (this.#waiting.size >= this.#limits.waiting) exchange.fail(ERRNO.EBUSY);
     else this.#waiting.set(exchange.key, { exchange, start });
   }
 
@@ -86,8 +101,9 @@ export class RequestsUnderWay {
     else this.#onIdle.push(callback);
   }
 
-  #ended(key: UniqueKey): void {
+  #ended(key: UniqueKey, bytes: number): void {
     this.#running.delete(key);
+    this.#bytes -= bytes;
     this.#startWaiting();
     if (this.#running.size > 0) return;
     const callbacks = this.#onIdle;
@@ -97,7 +113,7 @@ export class RequestsUnderWay {
 
   #startWaiting(): void {
     for (const [key, { start }] of this.#waiting) {
-      if (this.#running.size >= this.#maxRunning) return;
+      if (this.isFull) return;
       this.#waiting.delete(key);
       start();
     }

@@ -128,6 +128,13 @@ describe("Session: messages", () => {
     },
   );
 
+  it("reads nothing beyond the length that a message has, nor less than it has", async () => {
+    const { kernel } = await openSession(new TinyFileSystem());
+    const body = cString("a\0b");
+    expect((await kernel.call(OPCODE.LOOKUP, body, { length: 42 })).errno).toBe(ERRNO.EINVAL);
+    expect((await kernel.call(OPCODE.WRITE, body, { length: 45 })).errno).toBe(ERRNO.EINVAL);
+  });
+
   it("passes over extensions", async () => {
     const { kernel } = await openSession(new TinyFileSystem());
     const extensions = new Uint8Array(24).fill(0x61);
@@ -137,9 +144,11 @@ describe("Session: messages", () => {
 
   it("refuses extensions that reach into the header", async () => {
     const { channel } = await openSession(new TinyFileSystem());
-    const message = requestMessage({ opcode: OPCODE.STATFS });
-    message[36] = 1;
-    expect(parseReply(await channel.send(message)).errno).toBe(ERRNO.EINVAL);
+    for (const opcode of [OPCODE.STATFS, OPCODE.WRITE]) {
+      const message = requestMessage({ opcode });
+      message[36] = 1;
+      expect(parseReply(await channel.send(message)).errno).toBe(ERRNO.EINVAL);
+    }
   });
 
   it.each([0, 1, 16, 39])(

@@ -37,6 +37,8 @@ const DEFAULT_MAX_IN_FLIGHT = 256;
 
 const DEFAULT_MAX_WAITING = 16_384;
 
+const DEFAULT_MAX_BYTES_IN_FLIGHT = 268_435_456;
+
 /** How a session is held. */
 export interface SessionOptions {
   /** Whether listings come with attributes. By default as the kernel finds useful. */
@@ -45,6 +47,8 @@ export interface SessionOptions {
   readonly maxInFlight?: number;
   /** Most requests that wait; more are answered with EBUSY. 16,384 by default. */
   readonly maxWaiting?: number;
+  /** Most bytes that were asked for and are not answered; what asks for more waits. 256 MiB by default. */
+  readonly maxBytesInFlight?: number;
   /** Told of failures of the file system, which callers see as EIO. Not of more than 20 in 10 seconds. */
   readonly onError?: OnError;
 }
@@ -81,10 +85,11 @@ export class Session {
       reports: new ErrorReports(options.onError),
       connection: undefined,
     };
-    this.#underWay = new RequestsUnderWay(
-      options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
-      options.maxWaiting ?? DEFAULT_MAX_WAITING,
-    );
+    this.#underWay = new RequestsUnderWay({
+      running: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
+      waiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
+      bytes: options.maxBytesInFlight ?? DEFAULT_MAX_BYTES_IN_FLIGHT,
+    });
     this.#dispatcher = new Dispatcher(fileSystem, this.#underWay);
   }
 
