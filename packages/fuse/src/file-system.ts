@@ -112,7 +112,7 @@ export interface Caller {
   /** 0 where it is not known. */
   readonly pid: number;
   /**
-   * Aborted when the kernel interrupts the request, the machine behind it starts anew, or the session ends; the
+   * Aborted when the kernel interrupts the request and it does not end soon, the machine behind it starts anew, or the session ends; the
    * last two wait until the request has ended. Rejecting then answers EINTR; a result is answered all the same.
    * Made when it is first read: what needs none should not.
    */

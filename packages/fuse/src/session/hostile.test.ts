@@ -128,7 +128,7 @@ function expectAnswer(message: Uint8Array, room: number, answer: Uint8Array): vo
 
 async function connect(): Promise<OpenSession & { readonly fileSystem: SuspiciousFileSystem }> {
   const fileSystem = new SuspiciousFileSystem();
-  return { ...(await openSession(fileSystem)), fileSystem };
+  return { ...(await openSession(fileSystem, { interruptGraceMs: 0 })), fileSystem };
 }
 
 describe("a hostile kernel", () => {

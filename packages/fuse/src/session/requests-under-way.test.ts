@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ERRNO } from "../errno.js";
 import type { FileSystem } from "../file-system.js";
 import { OPCODE } from "../protocol/opcodes.js";
@@ -10,6 +10,7 @@ import { SlowFileSystem } from "../testing/slow-file-system.js";
 import { tinyWith } from "../testing/tiny-file-system.js";
 
 const BODY = new Uint8Array(16);
+const AT_ONCE = { interruptGraceMs: 0 };
 
 function getattr(
   kernel: FakeKernel,
@@ -77,7 +78,10 @@ describe("INTERRUPT", () => {
     async (unique) => {
       const fileSystem = new SlowFileSystem();
       const errors: unknown[] = [];
-      const { kernel } = await openSession(fileSystem, { onError: (error) => errors.push(error) });
+      const { kernel } = await openSession(fileSystem, {
+        interruptGraceMs: 0,
+        onError: (error) => errors.push(error),
+      });
       const other = getattr(kernel, 3, unique - 2n);
       const call = getattr(kernel, 2, unique);
       await interrupt(kernel, unique);
@@ -92,7 +96,7 @@ describe("INTERRUPT", () => {
   it("does not throw away a result that comes all the same", async () => {
     const fileSystem = new SlowFileSystem();
     fileSystem.isStubborn = true;
-    const { kernel } = await openSession(fileSystem);
+    const { kernel } = await openSession(fileSystem, AT_ONCE);
     const call = getattr(kernel, 2, 40);
     await interrupt(kernel, 40);
     fileSystem.asked[0]?.answer();
@@ -101,7 +105,7 @@ describe("INTERRUPT", () => {
 
   it("passes over requests that are answered, or never were", async () => {
     const fileSystem = new SlowFileSystem();
-    const { kernel } = await openSession(fileSystem);
+    const { kernel } = await openSession(fileSystem, AT_ONCE);
     await interrupt(kernel, 12345);
     const call = getattr(kernel, 2, 40);
     fileSystem.asked[0]?.answer();
@@ -118,11 +122,78 @@ describe("INTERRUPT", () => {
       aborted = caller.signal.aborted;
       throw caller.signal.reason;
     };
-    const { kernel } = await openSession(fileSystem);
+    const { kernel } = await openSession(fileSystem, AT_ONCE);
     const call = getattr(kernel, 2, 40);
     await interrupt(kernel, 40);
     expect((await call).errno).toBe(ERRNO.EINTR);
     expect(aborted).toBe(true);
+  });
+});
+
+describe("INTERRUPT with a time of grace", () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+  afterEach(() => vi.useRealTimers());
+
+  it("aborts a request that goes on for a second", async () => {
+    const fileSystem = new SlowFileSystem();
+    const { kernel } = await openSession(fileSystem);
+    const call = getattr(kernel, 2, 40);
+    await interrupt(kernel, 40);
+    await interrupt(kernel, 40);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(999);
+    expect(fileSystem.asked[0]?.signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect((await call).errno).toBe(ERRNO.EINTR);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("leaves a request alone that ends sooner", async () => {
+    const fileSystem = new SlowFileSystem();
+    const { kernel } = await openSession(fileSystem);
+    const call = getattr(kernel, 2, 40);
+    await interrupt(kernel, 40);
+    fileSystem.asked[0]?.answer();
+    expect((await call).errno).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(fileSystem.asked[0]?.signal.aborted).toBe(false);
+  });
+
+  it("reaches requests that wait for their turn, and those that no longer do", async () => {
+    const fileSystem = new SlowFileSystem();
+    const { kernel } = await openSession(fileSystem, { maxInFlight: 1 });
+    const running = getattr(kernel, 2);
+    const started = getattr(kernel, 3, 40);
+    const lookup = kernel.call(OPCODE.LOOKUP, cString("a"), { unique: 42 });
+    const waiting = getattr(kernel, 4, 44);
+    for (const unique of [40, 42, 44]) await interrupt(kernel, unique);
+    fileSystem.asked[0]?.answer();
+    await running;
+    vi.advanceTimersByTime(1000);
+    expect((await started).errno).toBe(ERRNO.EINTR);
+    expect((await waiting).errno).toBe(ERRNO.EINTR);
+    expect((await lookup).errno).toBe(ERRNO.EINTR);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("takes no longer than the requests", async () => {
+    const fileSystem = new SlowFileSystem();
+    const { kernel, session } = await openSession(fileSystem, { maxInFlight: 1 });
+    const slow = getattr(kernel, 2, 40);
+    const lookup = kernel.call(OPCODE.LOOKUP, cString("a"), { unique: 42 });
+    await interrupt(kernel, 42);
+    fileSystem.asked[0]?.answer();
+    await slow;
+    expect((await lookup).errno).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+    const calls = [getattr(kernel, 3, 44), getattr(kernel, 4, 46)];
+    for (const unique of [44, 46]) await interrupt(kernel, unique);
+    await session.close();
+    expect((await Promise.all(calls)).map(({ errno }) => errno)).toEqual([
+      ERRNO.EINTR,
+      ERRNO.EINTR,
+    ]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 
@@ -193,7 +264,7 @@ describe("more requests than run at once", () => {
 
   it("can be interrupted while they wait, and are then never started", async () => {
     const fileSystem = new SlowFileSystem();
-    const { kernel } = await openSession(fileSystem, { maxInFlight: 1 });
+    const { kernel } = await openSession(fileSystem, { ...AT_ONCE, maxInFlight: 1 });
     const running = getattr(kernel, 2);
     const waiting = getattr(kernel, 3, 40);
     expect((await getattr(kernel, 3, 40)).errno).toBe(ERRNO.EINVAL);

@@ -2,7 +2,7 @@ import { ERRNO } from "../errno.js";
 import type { UniqueKey } from "../protocol/header.js";
 import type { Exchange } from "./exchange.js";
 
-/** Bounds of what is under way. */
+/** Bounds of what is under way, and of how long it may go on. */
 export interface UnderWayLimits {
   /** Requests that run. */
   readonly running: number;
@@ -10,6 +10,8 @@ export interface UnderWayLimits {
   readonly waiting: number;
   /** Bytes that the running ones may come to. The last to be started may go beyond. */
   readonly bytes: number;
+  /** Milliseconds that an interrupted request has to end by itself. */
+  readonly interruptGraceMs: number;
 }
 
 interface Waiting {
@@ -25,6 +27,7 @@ export class RequestsUnderWay {
   readonly #limits: UnderWayLimits;
   readonly #running = new Map<UniqueKey, Exchange>();
   readonly #waiting = new Map<UniqueKey, Waiting>();
+  readonly #graces = new Map<UniqueKey, ReturnType<typeof setTimeout>>();
   #bytes = 0;
   #onIdle: (() => void)[] = [];
 
@@ -77,19 +80,21 @@ export class RequestsUnderWay {
     else this.#waiting.set(exchange.key, { exchange, start });
   }
 
-  /** Says that an answer is no longer wanted. A request that is not there has been answered. */
+  /** Says that somebody would rather not wait for an answer. A request that is not there has been answered. */
   interrupt(key: UniqueKey): void {
-    const waiting = this.#waiting.get(key);
-    if (waiting === undefined) {
-      this.#running.get(key)?.interrupt();
-      return;
+    const { interruptGraceMs } = this.#limits;
+    if (interruptGraceMs === 0) this.#interruptNow(key);
+    else if ((this.#running.has(key) || this.#waiting.has(key)) && !this.#graces.has(key)) {
+      this.#graces.set(
+        key,
+        setTimeout(() => this.#interruptNow(key), interruptGraceMs),
+      );
     }
-    this.#waiting.delete(key);
-    waiting.exchange.fail(ERRNO.EINTR);
   }
 
-  /** Interrupts all. */
+  /** Interrupts all, at once. */
   interruptAll(): void {
+    for (const key of this.#waiting.keys()) this.#endGrace(key);
     for (const { exchange } of this.#waiting.values()) exchange.fail(ERRNO.EINTR);
     this.#waiting.clear();
     for (const exchange of this.#running.values()) exchange.interrupt();
@@ -101,8 +106,23 @@ export class RequestsUnderWay {
     else this.#onIdle.push(callback);
   }
 
+  #interruptNow(key: UniqueKey): void {
+    this.#running.get(key)?.interrupt();
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) return;
+    this.#waiting.delete(key);
+    this.#endGrace(key);
+    waiting.exchange.fail(ERRNO.EINTR);
+  }
+
+  #endGrace(key: UniqueKey): void {
+    clearTimeout(this.#graces.get(key));
+    this.#graces.delete(key);
+  }
+
   #ended(key: UniqueKey, bytes: number): void {
     this.#running.delete(key);
+    this.#endGrace(key);
     this.#bytes -= bytes;
     this.#startWaiting();
     if (this.#running.size > 0) return;
@@ -116,6 +136,7 @@ export class RequestsUnderWay {
       if (this.isFull) return;
       this.#waiting.delete(key);
       start();
+      if (!this.#running.has(key)) this.#endGrace(key);
     }
   }
 }

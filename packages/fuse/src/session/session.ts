@@ -39,6 +39,8 @@ const DEFAULT_MAX_WAITING = 16_384;
 
 const DEFAULT_MAX_BYTES_IN_FLIGHT = 268_435_456;
 
+const DEFAULT_INTERRUPT_GRACE_MS = 1000;
+
 /** How a session is held. */
 export interface SessionOptions {
   /** Whether listings come with attributes. By default as the kernel finds useful. */
@@ -49,6 +51,12 @@ export interface SessionOptions {
   readonly maxWaiting?: number;
   /** Most bytes that were asked for and are not answered; what asks for more waits. 256 MiB by default. */
   readonly maxBytesInFlight?: number;
+  /**
+   * Milliseconds that an interrupted request has to end by itself; 1000 by default. Any signal that a program
+   * catches, as SIGCHLD, interrupts it, and most programs do not expect EINTR from stat(2). Who is killed
+   * while a request hangs is gone after this time.
+   */
+  readonly interruptGraceMs?: number;
   /** Told of failures of the file system, which callers see as EIO. Not of more than 20 in 10 seconds. */
   readonly onError?: OnError;
 }
@@ -57,8 +65,8 @@ export interface SessionOptions {
  * A kernel that talks to a file system over a channel.
  *
  * Whatever the other side sends, it gets answers, errnos at the worst. INIT may come again, as from a machine that was
- * restarted: the file system then forgets the one before. The signal of a request that is interrupted is
- * aborted; the answer is EINTR when its promise rejects, and the result where there is one all the same.
+ * restarted: the file system then forgets the one before. A request that is interrupted and does not end soon has
+ * its signal aborted; the answer is EINTR when its promise rejects, and the result where there is one all the same.
  */
 export class Session {
   readonly #channel: Channel;
@@ -89,6 +97,7 @@ export class Session {
       running: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
       waiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
       bytes: options.maxBytesInFlight ?? DEFAULT_MAX_BYTES_IN_FLIGHT,
+      interruptGraceMs: options.interruptGraceMs ?? DEFAULT_INTERRUPT_GRACE_MS,
     });
     this.#dispatcher = new Dispatcher(fileSystem, this.#underWay);
   }
