@@ -1,5 +1,6 @@
 import { type CallOptions, toUtf8 } from "@tvix/castore";
 import { decompress } from "../compression/decompress.js";
+import { getStorePath } from "../pathinfoservice/root-nodes.js";
 import type { Signature } from "../signature/signature.js";
 import type { StorePath } from "../store-path/store-path.js";
 import type { CacheParts } from "./cache-parts.js";
@@ -106,8 +107,7 @@ async function checkOutPath(
   callOptions: CallOptions,
 ): Promise<void> {
   if (!options.checkReferences) return;
-  const known = await pathInfos.get(outPath.digestBytes(), callOptions);
-  if (known?.storePath.equals(outPath) === true) return;
+  if ((await getStorePath(pathInfos, outPath, callOptions)) !== undefined) return;
   throw new CacheRefusal(400, `${id} is ${outPath}, which is not here: upload it first`);
 }
 

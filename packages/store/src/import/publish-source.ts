@@ -5,13 +5,11 @@ import { StoreError } from "../errors.js";
 import type { NarCalculation } from "../nar-calculation.js";
 import { NixHash } from "../nix-hash.js";
 import { PathInfo } from "../path-info.js";
+import { findUnknownReference } from "../pathinfoservice/find-unknown-reference.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
 import { buildStorePath } from "../store-path/build.js";
 import { sortedStorePaths } from "../store-path/sorted.js";
 import type { StorePath } from "../store-path/store-path.js";
-
-/** References that are looked up at a time. */
-const CONCURRENT_LOOKUPS = 16;
 
 /** A tree that is stored, all of it, and is to become a store path. */
 export interface Source {
@@ -58,7 +56,8 @@ export async function publishSource(
   const { storePath } = pathInfo;
   const known = await pathInfos.get(storePath.digestBytes(), options);
   if (known !== undefined && isSame(known, pathInfo)) return known;
-  await checkReferences(pathInfos, pathInfo, options);
+  const unknown = await findUnknownReference(pathInfos, pathInfo, options);
+  if (unknown !== undefined) throw new UnknownReferenceError(storePath, unknown);
   return await pathInfos.put(pathInfo, options);
 }
 
@@ -107,20 +106,4 @@ function isSame(known: PathInfo, pathInfo: PathInfo): boolean {
     equalNodes(known.node, pathInfo.node) &&
     sortedStorePaths(known.references).join() === pathInfo.references.join()
   );
-}
-
-async function checkReferences(
-  pathInfos: PathInfoService,
-  { storePath, references }: PathInfo,
-  options: CallOptions,
-): Promise<void> {
-  const others = references.filter((reference) => !reference.equals(storePath));
-  for (let i = 0; i < others.length; i += CONCURRENT_LOOKUPS) {
-    const asked = others.slice(i, i + CONCURRENT_LOOKUPS);
-    const known = await Promise.all(
-      asked.map((reference) => pathInfos.get(reference.digestBytes(), options)),
-    );
-    const missing = asked.find((reference, k) => known[k]?.storePath.equals(reference) !== true);
-    if (missing !== undefined) throw new UnknownReferenceError(storePath, missing);
-  }
 }

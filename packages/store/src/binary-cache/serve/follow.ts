@@ -9,6 +9,7 @@ import {
 } from "@tvix/castore";
 import { StoreError } from "../../errors.js";
 import type { PathInfo } from "../../path-info.js";
+import { getStorePath } from "../../pathinfoservice/root-nodes.js";
 import { STORE_DIR, StorePath } from "../../store-path/store-path.js";
 import type { CacheParts } from "../cache-parts.js";
 import { CacheRefusal } from "../refusal.js";
@@ -135,8 +136,8 @@ class Walk {
   async #enterStorePath(name: Uint8Array): Promise<void> {
     const storePath = parseStorePath(name);
     const known =
-      storePath && (await this.#parts.pathInfos.get(storePath.digestBytes(), this.#options));
-    if (storePath === undefined || known?.storePath.equals(storePath) !== true) {
+      storePath && (await getStorePath(this.#parts.pathInfos, storePath, this.#options));
+    if (known === undefined) {
       throw new CacheRefusal(404, "a link leads to a store path that is not here");
     }
     this.#pathInfo = known;
