@@ -1,5 +1,5 @@
-import { canCompress } from "../compression/compress-file.js";
 import { CompressionError } from "../compression/compression-error.js";
+import { canCompress } from "../compression/encoder.js";
 import { StoreError } from "../errors.js";
 import { NarLayouts } from "../nar/nar-layouts.js";
 import type { SigningKey } from "../signature/signing-key.js";

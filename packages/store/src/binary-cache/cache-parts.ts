@@ -1,5 +1,5 @@
 import type { NamedValues } from "@tvix/castore/local";
-import type { FileCompression } from "../compression/compress-file.js";
+import type { FileCompression } from "../compression/encoder.js";
 import type { NarLayouts } from "../nar/nar-layouts.js";
 import type { CastoreServices } from "../nar/renderer.js";
 import type { NarCalculationService } from "../nar-calculation.js";

@@ -1,8 +1,9 @@
 import { type B3Digest, CastoreError, concatBytes, MemoryBlobService, toUtf8 } from "@tvix/castore";
 import { seededBytes } from "@tvix/castore/testing";
 import { describe, expect, it, vi } from "vitest";
-import { FILE_COMPRESSIONS, type FileCompression } from "../compression/compress-file.js";
+import { FILE_COMPRESSIONS } from "../compression/compress-file.js";
 import { decompress } from "../compression/decompress.js";
+import type { FileCompression } from "../compression/encoder.js";
 import { contentAddress } from "../content-address.js";
 import type { Narinfo } from "../narinfo/narinfo.js";
 import { parseNarinfo } from "../narinfo/parse.js";

@@ -1,5 +1,6 @@
 import { type CallOptions, orAbort, toLatin1 } from "@tvix/castore";
-import { compressFile, type FileCompression } from "../compression/compress-file.js";
+import { compressFile } from "../compression/compress-file.js";
+import type { FileCompression } from "../compression/encoder.js";
 import { StoreError } from "../errors.js";
 import type { NarLayouts } from "../nar/nar-layouts.js";
 import type { CastoreServices } from "../nar/renderer.js";

@@ -6,7 +6,8 @@
  *     compression  its name in a narinfo, ASCII
  */
 import { B3Digest, concatBytes, DIGEST_LENGTH, toLatin1, toUtf8 } from "@tvix/castore";
-import { FILE_COMPRESSIONS, type FileCompression } from "../compression/compress-file.js";
+import { FILE_COMPRESSIONS } from "../compression/compress-file.js";
+import type { FileCompression } from "../compression/encoder.js";
 import { StoreError } from "../errors.js";
 
 /** A file with a compressed NAR. */

@@ -1,6 +1,6 @@
 import { type BlobService, type CallOptions, copyBytes } from "@tvix/castore";
 import type { NamedValues } from "@tvix/castore/local";
-import type { FileCompression } from "../compression/compress-file.js";
+import type { FileCompression } from "../compression/encoder.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import { decodeKeptNar, encodeKeptNar, type KeptNar } from "./kept-nar.js";
 import type { NamedSpaces } from "./named-spaces.js";

@@ -3,14 +3,11 @@
  *
  * @module
  */
-export {
-  canCompress,
-  FILE_COMPRESSIONS,
-  type FileCompression,
-} from "../compression/compress-file.js";
+export { FILE_COMPRESSIONS } from "../compression/compress-file.js";
 export { type Compression, SNIFF_BYTES, sniffCompression } from "../compression/compression.js";
 export { CompressionError } from "../compression/compression-error.js";
 export { decompress } from "../compression/decompress.js";
+export { canCompress, type FileCompression } from "../compression/encoder.js";
 export type { RetryPolicy } from "./attempts.js";
 export { type CacheAddress, parseCacheAddress, showUrl } from "./cache-address.js";
 export {

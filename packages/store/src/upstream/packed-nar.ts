@@ -1,8 +1,9 @@
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { CallOptions } from "@tvix/castore";
-import { compressFile, type FileCompression } from "../compression/compress-file.js";
+import { compressFile } from "../compression/compress-file.js";
 import { suffixOfCompression } from "../compression/compression.js";
+import type { FileCompression } from "../compression/encoder.js";
 import { type CastoreServices, renderNar } from "../nar/renderer.js";
 import { verifiedNar } from "../nar/verified-nar.js";
 import { NixHash } from "../nix-hash.js";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { canCompress, type FileCompression } from "../../compression/compress-file.js";
+export { canCompress, type FileCompression } from "../../compression/encoder.js";
 export { BinaryCache } from "../binary-cache.js";
 export type { BinaryCacheOptions, BinaryCacheServices } from "../cache-parts.js";
 export type { CacheHeaders, CacheRequest, CacheResponse } from "../exchange.js";
