@@ -126,7 +126,7 @@ const CASTORE_LAYERS: readonly Layer[] = [
 const STORE_LAYERS: readonly Layer[] = [
   {
     name: "ground",
-    files: ["errors.ts", "nixbase32.ts"],
+    files: ["errors.ts", "nixbase32.ts", "semaphore.ts"],
     why: "every module uses these, so they can use none without a cycle",
     pure: true,
   },

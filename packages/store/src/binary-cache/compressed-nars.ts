@@ -7,6 +7,7 @@ import type { CastoreServices } from "../nar/renderer.js";
 import { verifiedNar } from "../nar/verified-nar.js";
 import type { NarRoots } from "../nar-roots/nar-roots.js";
 import type { PathInfo } from "../path-info.js";
+import { Semaphore } from "../semaphore.js";
 import { createSha256 } from "../sha256/sha256.js";
 import type { KeptNar } from "./kept-nar.js";
 import type { KeptNars } from "./kept-nars.js";
@@ -45,8 +46,7 @@ export class CompressedNars {
   readonly #closing = new AbortController();
   /** By the hash of the NAR. */
   readonly #flights = new Map<string, Promise<KeptNar | undefined>>();
-  readonly #turns: (() => void)[] = [];
-  #running = 0;
+  readonly #places = new Semaphore(AT_A_TIME);
   /** When what failed may be tried again. */
   readonly #failed = new Map<string, number>();
 
@@ -99,12 +99,7 @@ export class CompressedNars {
   async #attempt(pathInfo: PathInfo, key: string): Promise<KeptNar | undefined> {
     const { signal } = this.#closing;
     try {
-      await this.#turn();
-      try {
-        return await this.#make(pathInfo, signal);
-      } finally {
-        this.#endTurn();
-      }
+      return await this.#places.run(() => this.#make(pathInfo, signal));
     } catch (error) {
       if (signal.aborted) return undefined;
       this.#options.onError(error);
@@ -140,17 +135,6 @@ export class CompressedNars {
     await narRoots.putFile(made.fileSha256, narSha256, { signal });
     await kept.put(narSha256, made, { signal });
     return made;
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#running < AT_A_TIME) this.#running++;
-    else await new Promise<void>((resolve) => this.#turns.push(resolve));
-  }
-
-  #endTurn(): void {
-    const next = this.#turns.shift();
-    if (next === undefined) this.#running--;
-    else next();
   }
 
   #hasFailed(key: string): boolean {

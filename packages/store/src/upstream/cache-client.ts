@@ -1,10 +1,10 @@
 import { concatBytes, escapeBytes, toLatin1 } from "@tvix/castore";
+import { Semaphore } from "../semaphore.js";
 import { Attempts, parseRetryAfter, type RetryPolicy, withRetries } from "./attempts.js";
 import { type CacheAddress, showUrl } from "./cache-address.js";
 import { type Clock, SYSTEM_CLOCK } from "./clock.js";
 import { decodeContent } from "./content-decoding.js";
 import { NodeTransport } from "./node-transport.js";
-import { Semaphore } from "./semaphore.js";
 import type { HttpRequest, HttpResponse, HttpTransport } from "./transport.js";
 import { UpstreamError } from "./upstream-error.js";
 
