@@ -1,11 +1,7 @@
-import { concatBytes, equalBytes } from "@tvix/castore";
-import {
-  type Compression,
-  compressionOfSuffix,
-  SNIFF_BYTES,
-  sniffCompression,
-} from "../compression/compression.js";
+import { equalBytes } from "@tvix/castore";
+import { type Compression, compressionOfSuffix } from "../compression/compression.js";
 import { decompress } from "../compression/decompress.js";
+import { sniffStream } from "../compression/sniff-stream.js";
 import { type IngestedNar, ingestNar } from "../nar/ingest-nar.js";
 import { NarFormatError } from "../nar/nar-format-error.js";
 import { encodeNixBase32 } from "../nixbase32.js";
@@ -139,30 +135,11 @@ async function sniff(
   source: AsyncGenerator<Uint8Array, void, undefined>,
   wanted: Compression,
 ): Promise<{ readonly compression: Compression; readonly bytes: AsyncIterable<Uint8Array> }> {
-  let start: Uint8Array = new Uint8Array(0);
-  while (start.byteLength < SNIFF_BYTES) {
-    const next = await source.next();
-    if (next.done === true) break;
-    start = start.byteLength === 0 ? next.value : concatBytes([start, next.value]);
-  }
-  const bytes = startingWith(start, source);
-  const found = sniffCompression(start);
+  const { compression: found, bytes } = await sniffStream(source);
   if (wanted === "br" || found === wanted) return { compression: wanted, bytes };
   if (wanted === "none") return { compression: found ?? "none", bytes };
   await source.return();
   throw new CacheRefusal(400, `the body is not compressed with ${wanted}, as its name says`);
-}
-
-async function* startingWith(
-  start: Uint8Array,
-  rest: AsyncGenerator<Uint8Array, void, undefined>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield start;
-    yield* rest;
-  } finally {
-    await rest.return();
-  }
 }
 
 /** Ends an upload that is tiny and large at once, before it has become as large as a NAR may be. */

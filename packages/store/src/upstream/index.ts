@@ -4,10 +4,11 @@
  * @module
  */
 export { FILE_COMPRESSIONS } from "../compression/compress-file.js";
-export { type Compression, SNIFF_BYTES, sniffCompression } from "../compression/compression.js";
+export type { Compression } from "../compression/compression.js";
 export { CompressionError } from "../compression/compression-error.js";
 export { decompress } from "../compression/decompress.js";
 export { canCompress, type FileCompression } from "../compression/encoder.js";
+export { type SniffedStream, sniffStream } from "../compression/sniff-stream.js";
 export { Semaphore } from "../semaphore.js";
 export type { RetryPolicy } from "./attempts.js";
 export { type CacheAddress, parseCacheAddress, showUrl } from "./cache-address.js";
