@@ -1,10 +1,12 @@
 import { ERRNO } from "../errno.js";
 import {
   type Attributes,
+  type Caller,
   type DirectorySink,
   type Entry,
   FILE_TYPE,
   type FileSystem,
+  type Result,
   ROOT_NODE_ID,
 } from "../file-system.js";
 
@@ -57,7 +59,7 @@ export class TinyFileSystem implements FileSystem {
     this.#names = names;
   }
 
-  lookup(parent: number, name: Uint8Array): Entry | typeof ERRNO.ENOENT | typeof ERRNO.ENOTDIR {
+  lookup(parent: number, name: Uint8Array, _caller?: Caller): Result<Entry> {
     if (parent !== ROOT_NODE_ID) return ERRNO.ENOTDIR;
     const index = this.#names.indexOf(decoder.decode(name));
     return index < 0 ? ERRNO.ENOENT : this.#count(fileEntry(index + 2));
