@@ -69,8 +69,10 @@ export class ChunkFiller {
    */
   fill({ keys, places, memory, maxStored }: WantedContent): number[] {
     const missed: number[] = [];
+    let bytes = 0;
+    for (let i = 1; i < places.length; i += 2) bytes += places[i] as number;
     // What was read before may have been the end of a write that failed and was made again.
-    this.#window.forget();
+    this.#window.forget(bytes);
     this.#ahead = undefined;
     this.#behindOther = undefined;
     const count = places.length / 2;

@@ -3,6 +3,9 @@ import type { PackReader } from "./pack-reader.js";
 /** How much of a pack is read at once. */
 export const WINDOW_BYTES: number = 256 * 1024;
 
+/** Less is not worth a call of its own. */
+const MIN_READ_BYTES = 16 * 1024;
+
 /** A part of a pack in memory, for readers that go through it from front to back. */
 export class PackWindow {
   readonly #packs: PackReader;
@@ -10,6 +13,8 @@ export class PackWindow {
   #pack = -1;
   #start = 0;
   #end = 0;
+  /** What will be asked for from now on, in bytes, about. */
+  #expected = 0;
 
   constructor(packs: PackReader) {
     this.#packs = packs;
@@ -29,21 +34,27 @@ export class PackWindow {
   view(pack: number, offset: number, length: number): Uint8Array | undefined {
     if (!this.holds(pack, offset, length)) {
       if (length > WINDOW_BYTES) return undefined;
-      this.#load(pack, offset);
+      this.#load(pack, offset, length);
       if (!this.holds(pack, offset, length)) return undefined;
     }
     const at = offset - this.#start;
     return this.#memory.subarray(at, at + length);
   }
 
-  /** Lets the next call read from the file. */
-  forget(): void {
+  /**
+   * Lets the next call read from the file.
+   *
+   * @param expectedBytes - what will be asked for from now on, about; no more is read than that
+   */
+  forget(expectedBytes: number = WINDOW_BYTES): void {
     this.#end = this.#start;
+    this.#expected = expectedBytes;
   }
 
-  #load(pack: number, offset: number): void {
-    this.forget();
-    const bytes = this.#packs.readInto(this.#memory, pack, offset);
+  #load(pack: number, offset: number, length: number): void {
+    this.#end = this.#start;
+    const wanted = Math.min(WINDOW_BYTES, Math.max(length, this.#expected, MIN_READ_BYTES));
+    const bytes = this.#packs.readInto(this.#memory.subarray(0, wanted), pack, offset);
     this.#pack = pack;
     this.#start = offset;
     this.#end = offset + bytes.byteLength;

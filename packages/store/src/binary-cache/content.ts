@@ -15,6 +15,8 @@ export interface Content {
   readonly cacheControl: string;
   /** The bytes from `start` up to `end`. */
   stream(span: ByteSpan): AsyncIterable<Uint8Array>;
+  /** The same; a piece is valid only until the next one is asked for. */
+  lend?(span: ByteSpan): AsyncIterable<Uint8Array>;
   /** All bytes, where they are in memory anyway: they go out faster than a stream. */
   readonly bytes?: Uint8Array;
 }
@@ -48,18 +50,21 @@ export function respondWith(
       : "whole";
   const headers = { ...shared, etag, "accept-ranges": "bytes" };
   if (choice === "unsatisfiable") return unsatisfiable(headers, size);
-  if (choice !== "whole") return partial(content, headers, choice);
+  if (choice !== "whole") return partial(request, content, headers, choice);
   const coding =
     range === undefined && size >= MIN_ENCODED_BYTES
       ? chooseCoding(headerOf(request, "accept-encoding"), encoder.codings)
       : undefined;
   return coding === undefined
-    ? wholeResponse(content)
+    ? wholeResponse(content, request)
     : encoded(content, shared, { coding, encoder });
 }
 
 /** All of the content as it is, for whoever has no other wish. */
-export function wholeResponse(content: Content): CacheResponse {
+export function wholeResponse(
+  content: Content,
+  request: Pick<CacheRequest, "takesLentBytes"> = {},
+): CacheResponse {
   const { size, type, etag, cacheControl } = content;
   return {
     status: 200,
@@ -71,8 +76,16 @@ export function wholeResponse(content: Content): CacheResponse {
       "content-type": type,
       "content-length": String(size),
     },
-    body: content.bytes ?? content.stream({ start: 0, end: size }),
+    body: content.bytes ?? streamFor(request, content, { start: 0, end: size }),
   };
+}
+
+function streamFor(
+  { takesLentBytes = false }: Pick<CacheRequest, "takesLentBytes">,
+  content: Content,
+  span: ByteSpan,
+): AsyncIterable<Uint8Array> {
+  return takesLentBytes && content.lend !== undefined ? content.lend(span) : content.stream(span);
 }
 
 /** Parts of what is compressed cannot be asked for: what comes out may differ from time to time. */
@@ -101,6 +114,7 @@ function unsatisfiable(headers: CacheHeaders, size: number): CacheResponse {
 }
 
 function partial(
+  request: CacheRequest,
   content: Content,
   headers: CacheHeaders,
   spans: readonly ByteSpan[],
@@ -115,7 +129,7 @@ function partial(
         "content-range": contentRange(only, content.size),
         "content-length": String(only.end - only.start),
       },
-      body: content.stream(only),
+      body: streamFor(request, content, only),
     };
   }
   const parts = multipart(content, spans);

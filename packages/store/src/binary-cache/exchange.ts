@@ -17,6 +17,11 @@ export interface CacheRequest {
   readonly body: AsyncIterable<Uint8Array>;
   /** Aborted when nobody waits for the response any more. */
   readonly signal: AbortSignal;
+  /**
+   * Whether a piece of the body of the response may become invalid as soon as the next one is asked for; false by
+   * default. It spares a copy of all bytes.
+   */
+  readonly takesLentBytes?: boolean;
 }
 
 /** Headers of a response; names in lower case. */

@@ -52,6 +52,7 @@ function contentOf(layout: NarLayout, signal: AbortSignal): Content {
     etag: `"${encodeNixBase32(blake3(encodeNode(layout.root)).toBytes())}"`,
     cacheControl: IMMUTABLE,
     stream: ({ start, end }) => layout.stream({ offset: start, length: end - start }, { signal }),
+    lend: ({ start, end }) => layout.lend({ offset: start, length: end - start }, { signal }),
   };
 }
 

@@ -2,6 +2,7 @@ import { concatBytes, type Directory, type Node, toUtf8 } from "@tvix/castore";
 import { describe, expect, it } from "vitest";
 import { decompress } from "../compression/decompress.js";
 import { collectBytes } from "../testing/bytes.js";
+import { FillingBlobService } from "../testing/filling-blob-service.js";
 import { type Answer, MemoryCache } from "../testing/memory-cache.js";
 import { type MemoryTree, referenceNar } from "../testing/nar-reference.js";
 import { storeTree } from "../testing/tree-arbitrary.js";
@@ -191,5 +192,30 @@ describe("GET of a NAR that is not complete", () => {
     const { url } = await served();
     const { status, text } = await new MemoryCache().ask("GET", url);
     expect([status, text]).toEqual([404, expect.stringContaining("no directory")]);
+  });
+});
+
+describe("GET of a NAR whose blocks are used again", () => {
+  it("sends pieces that stay as they are where none may be lent", async () => {
+    const blobs = new FillingBlobService();
+    const cache = new MemoryCache({}, { blobs });
+    const content = new Uint8Array(12 * 1024 * 1024).map((_, at) => at >> 12);
+    const parts = 24;
+    const entries: [Uint8Array, MemoryTree][] = [];
+    for (let i = 0; i < parts; i++) {
+      const part = content.subarray(
+        (i * content.length) / parts,
+        ((i + 1) * content.length) / parts,
+      );
+      entries.push([toUtf8(`part-${i + 10}`), { type: "file", executable: false, content: part }]);
+    }
+    const tree: MemoryTree = { type: "directory", entries };
+    const nar = referenceNar(tree);
+    const url = `/${castoreNarUrl(await storeTree(cache, tree), BigInt(nar.byteLength))}`;
+    // Asked twice: by then there are blocks to use again.
+    for (let i = 0; i < 2; i++) {
+      const { body } = await cache.ask("GET", url);
+      expect(Buffer.compare(body, nar)).toBe(0);
+    }
   });
 });

@@ -7,9 +7,6 @@ import {
 } from "@tvix/castore";
 import { CLOSE_LENGTH, DIRECTORY_HEAD_LENGTH, entryHeadLength, leafLength } from "./nar-lengths.js";
 
-/** From this many entries on a decoded Directory is kept as long as there is memory to spare. */
-const LARGE_ENTRIES = 256;
-
 /** What an object, an array and an entry in a map take besides the bytes in them, about. */
 const OVERHEAD_BYTES = 512;
 
@@ -32,7 +29,8 @@ export class DirectoryLayout {
   readonly #encoded: Uint8Array;
   /** Where each entry begins, and behind the last where the directory is closed. */
   readonly #starts: Float64Array;
-  #decoded: WeakRef<Directory> | undefined;
+  /** As long as there is memory to spare: a Directory is looked at several times in a row. */
+  #decoded: WeakRef<Directory>;
 
   /** The lengths of child directories are missing until {@link complete}. */
   constructor(digest: B3Digest, directory: Directory) {
@@ -41,6 +39,7 @@ export class DirectoryLayout {
     this.digest = digest;
     this.children = children;
     this.#encoded = encodeDirectory(directory);
+    this.#decoded = new WeakRef(directory);
     this.#starts = new Float64Array(entries.length + 1);
     let at = DIRECTORY_HEAD_LENGTH;
     entries.forEach(({ name, node }, index) => {
@@ -106,10 +105,10 @@ export class DirectoryLayout {
   }
 
   directory(): Directory {
-    const known = this.#decoded?.deref();
+    const known = this.#decoded.deref();
     if (known !== undefined) return known;
     const directory = decodeDirectory(this.#encoded);
-    if (this.entries >= LARGE_ENTRIES) this.#decoded = new WeakRef(directory);
+    this.#decoded = new WeakRef(directory);
     return directory;
   }
 }

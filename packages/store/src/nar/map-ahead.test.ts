@@ -48,18 +48,41 @@ describe("mapAhead()", () => {
   });
 
   it("works on as many items as allowed, and no more before results are taken", async () => {
+    const { work, open } = gates();
+    const started: number[] = [];
+    const noted = (item: number) => {
+      started.push(item);
+      return work(item);
+    };
+    const mapped = mapAhead(numbers(20), noted, { ...PLENTY, maxItems: 4 });
+    const first = mapped.next();
+    await settle();
+    expect(started).toEqual([0, 1, 2, 3]);
+    open(0);
+    await expect(first).resolves.toEqual({ done: false, value: 0 });
+    await settle();
+    expect(started).toEqual([0, 1, 2, 3]);
+    const second = mapped.next();
+    await settle();
+    expect(started).toEqual([0, 1, 2, 3, 4]);
+    open(1);
+    await second;
+    await mapped.return();
+  });
+
+  it("hands out what is ready before it begins much else, and gets ahead step by step", async () => {
     const started: number[] = [];
     const work = async (item: number) => {
       started.push(item);
       return item;
     };
     const mapped = mapAhead(numbers(20), work, { ...PLENTY, maxItems: 4 });
-    await mapped.next();
-    await settle();
-    expect(started).toEqual([0, 1, 2, 3]);
-    await mapped.next();
-    await settle();
-    expect(started).toEqual([0, 1, 2, 3, 4]);
+    const ahead: number[] = [];
+    for (let taken = 1; taken <= 5; taken++) {
+      await mapped.next();
+      ahead.push(started.length - taken);
+    }
+    expect(ahead).toEqual([1, 2, 3, 3, 3]);
     await mapped.return();
   });
 

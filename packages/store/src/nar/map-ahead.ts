@@ -1,3 +1,9 @@
+/**
+ * Items that are begun before a result that is ready is handed out. More than one, so that the distance to the
+ * consumer grows; few, so that the first result comes soon.
+ */
+const STEP_ITEMS = 2;
+
 /** How far {@link mapAhead} may run ahead of its consumer. */
 export interface MapAheadOptions<T> {
   /** Most items that are worked on or wait to be taken. */
@@ -10,6 +16,7 @@ export interface MapAheadOptions<T> {
 
 interface Running<R> {
   readonly weight: number;
+  isSettled: boolean;
   readonly result: Promise<R>;
 }
 
@@ -31,7 +38,8 @@ export async function* mapAhead<T, R>(
   try {
     let next = await items.next();
     while (next.done !== true || running.length > 0) {
-      while (next.done !== true && hasRoom(next.value)) {
+      for (let begun = 0; next.done !== true && hasRoom(next.value); begun++) {
+        if (begun >= STEP_ITEMS && running[0]?.isSettled === true) break;
         const started = start(next.value, work, options);
         running.push(started);
         weight += started.weight;
@@ -52,7 +60,11 @@ function start<T, R>(
   options: MapAheadOptions<T>,
 ): Running<R> {
   const result = work(item);
+  const running = { weight: options.weigh(item), isSettled: false, result };
+  const settle = (): void => {
+    running.isSettled = true;
+  };
   // It may fail before its turn comes; until then nobody listens, which must not end the process.
-  result.catch(() => undefined);
-  return { weight: options.weigh(item), result };
+  result.then(settle, settle);
+  return running;
 }

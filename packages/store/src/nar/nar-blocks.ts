@@ -88,7 +88,6 @@ export async function* narBlocks(
   const memory = new BlockMemory({
     isShared: isTogether,
     blockBytes: isTogether ? BLOCK_BYTES.together : BLOCK_BYTES.oneByOne,
-    maxIdle: READ_AHEAD_BYTES / BLOCK_BYTES.together + 2,
   });
   const composer = new BlockComposer(blobs, walk, memory, options);
   try {

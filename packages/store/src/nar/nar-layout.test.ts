@@ -1,6 +1,8 @@
 import {
   B3Digest,
   type BlobReader,
+  concatBytes,
+  copyBytes,
   Directory,
   type DirectoryEntry,
   directoryDigest,
@@ -17,6 +19,7 @@ import { SeededRandom } from "@tvix/castore/testing";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { collectBytes } from "../testing/bytes.js";
+import { FillingBlobService } from "../testing/filling-blob-service.js";
 import { NAR_FIXTURES, SYMLINK_NODE, storeDirectory, storeFile } from "../testing/nar-fixtures.js";
 import { referenceNar } from "../testing/nar-reference.js";
 import { storeTree, trees } from "../testing/tree-arbitrary.js";
@@ -368,5 +371,64 @@ describe("NarLayouts", () => {
     await expect(third).resolves.toBeInstanceOf(NarLayout);
     expect(made).toBe(2);
     expect(await layouts.get(root)).toBe(await third);
+  });
+});
+
+describe("NarLayout of a service that fills many places", () => {
+  /** Larger than all blocks on the way together. */
+  async function large(): Promise<{ readonly layout: NarLayout; readonly nar: Uint8Array }> {
+    services = { blobs: new FillingBlobService(), directories };
+    const entries: [Uint8Array, { type: "file"; executable: boolean; content: Uint8Array }][] = [];
+    for (let i = 0; i < 40; i++) {
+      const content = new Uint8Array(MIB - i).map((_, at) => at ^ i);
+      entries.push([toUtf8(`file-${i + 10}`), { type: "file", executable: false, content }]);
+    }
+    const tree = { type: "directory", entries } as const;
+    const root = await storeTree(services, tree);
+    return { layout: await NarLayout.of(services, root), nar: referenceNar(tree) };
+  }
+
+  it("lends its bytes, and uses the memory again", async () => {
+    const { layout, nar } = await large();
+    const memories = new Set<ArrayBufferLike>();
+    let at = 0;
+    for await (const bytes of layout.lend()) {
+      expect(Buffer.compare(bytes, nar.subarray(at, at + bytes.byteLength))).toBe(0);
+      at += bytes.byteLength;
+      memories.add(bytes.buffer);
+    }
+    expect(at).toBe(nar.byteLength);
+    const held = [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(held).toBeLessThan(nar.byteLength / 2);
+  });
+
+  it("lends a part of them", async () => {
+    const { layout, nar } = await large();
+    const parts: Uint8Array[] = [];
+    const range = { offset: 3 * MIB + 5, length: 7 * MIB + 3 };
+    for await (const bytes of layout.lend(range)) parts.push(copyBytes(bytes));
+    const expected = nar.subarray(range.offset, range.offset + range.length);
+    expect(Buffer.compare(concatBytes(parts), expected)).toBe(0);
+  });
+
+  it("does not use the memory again that it has lent to who stops there", async () => {
+    const { layout } = await large();
+    let lent: Uint8Array = new Uint8Array(0);
+    for await (const bytes of layout.lend()) {
+      lent = bytes;
+      break;
+    }
+    const before = copyBytes(lent);
+    for await (const bytes of layout.lend()) {
+      expect(bytes.buffer).not.toBe(lent.buffer);
+    }
+    expect(Buffer.compare(lent, before)).toBe(0);
+  });
+
+  it("streams what stays as it is", async () => {
+    const { layout, nar } = await large();
+    const parts: Uint8Array[] = [];
+    for await (const bytes of layout.stream()) parts.push(bytes);
+    expect(Buffer.compare(concatBytes(parts), nar)).toBe(0);
   });
 });

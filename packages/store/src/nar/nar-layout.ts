@@ -14,10 +14,11 @@ import {
 import type { DirectoryLayout } from "./directory-layout.js";
 import { type DirectoryLayouts, loadLayouts } from "./layout-loader.js";
 import { LayoutWalk } from "./layout-walk.js";
+import type { NarBlock } from "./nar-blocks.js";
 import { entryHeadLength, fileHeadLength, leafLength, MAGIC_LENGTH } from "./nar-lengths.js";
 import { NarRenderError } from "./nar-render-error.js";
 import { type NarStep, type Place, pathOf } from "./nar-steps.js";
-import { type CastoreServices, renderSteps } from "./renderer.js";
+import { type CastoreServices, renderSteps, takeBlock } from "./renderer.js";
 
 /** Blobs that are asked for at once when what is missing is looked for. */
 const HAS_MANY_BLOBS = 4096;
@@ -115,6 +116,27 @@ export class NarLayout {
     range: ByteRange = {},
     options: CallOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const block of this.#blocks(range, options)) yield takeBlock(block);
+  }
+
+  /**
+   * {@link stream} without a copy of all bytes: each piece is valid only until the next one is asked for, whose
+   * bytes may take its place.
+   */
+  async *lend(
+    range: ByteRange = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const { bytes, release } of this.#blocks(range, options)) {
+      yield bytes;
+      release();
+    }
+  }
+
+  async *#blocks(
+    range: ByteRange,
+    options: CallOptions,
+  ): AsyncGenerator<NarBlock, void, undefined> {
     const { start, end } = resolveRange(Number(this.size), range);
     options.signal?.throwIfAborted();
     if (start === end) return;
@@ -127,13 +149,12 @@ export class NarLayout {
     });
     let at = start - skip;
     try {
-      for await (const bytes of rendered) {
+      for await (const block of rendered) {
+        const { bytes } = block;
         const from = Math.max(0, start - at);
         const to = Math.min(bytes.byteLength, end - at);
         at += bytes.byteLength;
-        if (from < to)
-          yield from === 0 && to === bytes.byteLength ? bytes : bytes.subarray(from, to);
-        if (at >= end) return;
+        if (from < to) yield { ...block, bytes: bytes.subarray(from, to) };
       }
     } catch (error) {
       if (options.signal?.aborted !== true) this.#distrust(Math.max(start, at));

@@ -1,6 +1,5 @@
 import {
   B3Digest,
-  type BlobPlace,
   type BlobReader,
   type ChunkMeta,
   concatBytes,
@@ -20,6 +19,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { StoreError } from "../errors.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import { collectBytes, fromHex } from "../testing/bytes.js";
+import { FillingBlobService } from "../testing/filling-blob-service.js";
 import { NAR_FIXTURES, SYMLINK_NODE, storeDirectory, storeFile } from "../testing/nar-fixtures.js";
 import { referenceNar } from "../testing/nar-reference.js";
 import { storeTree, trees } from "../testing/tree-arbitrary.js";
@@ -264,37 +264,6 @@ describe("renderNar()", () => {
     await expect(failureOf(later)).resolves.toBe(reason);
   });
 });
-
-/** Fills places at once, and can be made to lie about how large blobs are cut. */
-class FillingBlobService extends MemoryBlobService {
-  /** Blobs that are said to be cut in such pieces. */
-  readonly cuts = new Map<string, readonly ChunkMeta[]>();
-  /** Length of blobs that are left to be read alone. */
-  unfilledLength = -1;
-  filled = 0;
-
-  override async chunks(digest: B3Digest): Promise<readonly ChunkMeta[] | undefined> {
-    return this.cuts.get(digest.key) ?? super.chunks(digest);
-  }
-
-  async fillMany(
-    places: readonly BlobPlace[],
-    memory: SharedArrayBuffer,
-  ): Promise<readonly number[]> {
-    const missed: number[] = [];
-    for (const [i, { digest, offset, length }] of places.entries()) {
-      const reader = await this.openRead(digest);
-      if (reader?.size !== length || length === this.unfilledLength) {
-        missed.push(i);
-        continue;
-      }
-      const content = await collectBytes(reader.stream(), length);
-      new Uint8Array(memory).set(content, offset);
-      this.filled += length;
-    }
-    return missed;
-  }
-}
 
 describe("renderNar() and writeNar() of a service that fills many places", () => {
   let blobs: FillingBlobService;

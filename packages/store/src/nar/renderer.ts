@@ -28,7 +28,7 @@ export async function* renderNar(
   root: Node,
   options: CallOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const block of blocksOf(services, root, options)) yield take(block);
+  for await (const block of blocksOf(services, root, options)) yield takeBlock(block);
 }
 
 /** What may wait for the write before it to end. */
@@ -85,8 +85,20 @@ export async function* renderSteps(
   blobs: BlobService,
   walk: (options: CallOptions) => NarStepSource,
   options: NarBlocksOptions = {},
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const block of stepBlocks(blobs, walk, options)) yield take(block);
+): AsyncGenerator<NarBlock, void, undefined> {
+  const ended = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, ended.signal]) : ended.signal;
+  let isComplete = false;
+  try {
+    for await (const block of narBlocks(blobs, walk({ signal }), { ...options, signal })) {
+      signal.throwIfAborted();
+      yield block;
+    }
+    isComplete = true;
+  } finally {
+    // Reads that are ahead of the place where the consumer stopped are of no use any more.
+    if (!isComplete) ended.abort();
+  }
 }
 
 /**
@@ -110,7 +122,7 @@ export async function calculateNar(
 }
 
 /** The bytes of a block, for somebody who may keep them. */
-function take({ bytes, isLasting, release }: NarBlock): Uint8Array {
+export function takeBlock({ bytes, isLasting, release }: NarBlock): Uint8Array {
   if (isLasting) return bytes;
   const copy = copyBytes(bytes);
   release();
@@ -123,23 +135,5 @@ function blocksOf(
   options: CallOptions,
 ): AsyncGenerator<NarBlock, void, undefined> {
   const walk = (callOptions: CallOptions) => new NarWalk(directories, root, callOptions);
-  return stepBlocks(blobs, walk, { ...options, expectedBytes: expectedBytesOf(root) });
-}
-
-async function* stepBlocks(
-  blobs: BlobService,
-  walk: (options: CallOptions) => NarStepSource,
-  options: NarBlocksOptions,
-): AsyncGenerator<NarBlock, void, undefined> {
-  const ended = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, ended.signal]) : ended.signal;
-  try {
-    for await (const block of narBlocks(blobs, walk({ signal }), { ...options, signal })) {
-      signal.throwIfAborted();
-      yield block;
-    }
-  } finally {
-    // Reads that are ahead of the place where the consumer stopped are of no use any more.
-    ended.abort();
-  }
+  return renderSteps(blobs, walk, { ...options, expectedBytes: expectedBytesOf(root) });
 }

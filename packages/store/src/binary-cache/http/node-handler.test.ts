@@ -6,7 +6,7 @@ import {
   type Http2Server,
 } from "node:http2";
 import { type AddressInfo, connect } from "node:net";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { MemoryCache } from "../../testing/memory-cache.js";
@@ -252,6 +252,35 @@ describe("nodeHandler()", () => {
     socket.destroy();
     expect(await closed.promise).toBe("true");
     expect(failures).toEqual([]);
+  });
+
+  it("says that pieces may be lent, and asks for the next when one is sent", async () => {
+    const said: unknown[] = [];
+    const lending = async ({ takesLentBytes }: CacheRequest): Promise<CacheResponse> => {
+      said.push(takesLentBytes);
+      return {
+        status: 200,
+        headers: {},
+        body: (async function* () {
+          // More than the system takes at once of what is not read.
+          const lent = new Uint8Array(8 * 1024 * 1024);
+          for (let i = 1; i <= 3; i++) {
+            yield lent.fill(i);
+            lent.fill(0xff);
+          }
+        })(),
+      };
+    };
+    const http1 = await fetch(`http://127.0.0.1:${await serve(lending)}/`);
+    const received = [new Uint8Array(await http1.arrayBuffer())];
+    const session = connectHttp2(
+      `http://127.0.0.1:${await listen(createHttp2Server(handlerOf(lending)))}`,
+    );
+    received.push(new Uint8Array(await buffer(session.request({ ":path": "/" }))));
+    session.destroy();
+    const expected = Buffer.concat([1, 2, 3].map((i) => new Uint8Array(8 * 1024 * 1024).fill(i)));
+    for (const body of received) expect(Buffer.compare(body, expected)).toBe(0);
+    expect(said).toEqual([true, true]);
   });
 
   it("serves HTTP/2, where a failing body resets its stream alone", async () => {

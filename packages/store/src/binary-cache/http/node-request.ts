@@ -23,6 +23,8 @@ export function cacheRequest(request: NodeRequest, signal: AbortSignal): CacheRe
     headers: request.headers,
     body: body(request),
     signal,
+    // sendResponse() waits until a piece is sent.
+    takesLentBytes: true,
   };
 }
 

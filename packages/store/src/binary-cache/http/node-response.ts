@@ -32,7 +32,7 @@ export async function sendResponse(
   try {
     for await (const chunk of body) {
       if (plain.destroyed || plain.closed) return;
-      if (chunk.byteLength > 0 && !plain.write(chunk)) await drained(plain);
+      if (chunk.byteLength > 0) await written(plain, chunk);
     }
     plain.end();
   } catch (error) {
@@ -83,16 +83,15 @@ function endWith(response: ServerResponse, body: Uint8Array | undefined): void {
   response.end(Buffer.from(buffer, byteOffset, byteLength).toString("latin1"), "latin1");
 }
 
-/** Until there is room again, or the client is gone. */
-function drained(response: ServerResponse): Promise<void> {
+/** Sends bytes until nobody looks at them any more: the system has them, or the client is gone. */
+function written(response: ServerResponse, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
-      response.off("drain", end);
       response.off("close", end);
       resolve();
     };
-    response.on("drain", end);
     response.on("close", end);
+    response.write(bytes, end);
   });
 }
 
