@@ -105,6 +105,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/unmount.js")).unmountCommand,
   },
   {
+    name: "virtiofs",
+    summary: "Show the store to virtual machines as a file system",
+    load: async () => (await import("./commands/virtiofs.js")).virtiofsCommand,
+  },
+  {
     name: "completion",
     summary: "Print a completion script for bash, zsh or fish",
     load: async () => (await import("./commands/completion.js")).completionCommand,

@@ -1,5 +1,4 @@
 import { resolve as absolutePath } from "node:path";
-import { PathComponent } from "@tvix/castore";
 import {
   isAnswering,
   type MountHost,
@@ -10,11 +9,9 @@ import {
 } from "@tvix/mount";
 import type { Host, Invocation } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
-import { describeFailure } from "../failure.js";
 import { withStoreAt } from "../store/open.js";
 import type { OpenStore } from "../store/open-store.js";
 import { type StorePlace, storePlace } from "../store/place.js";
-import { resolve } from "../target/resolve.js";
 import { parseTarget, type Target } from "../target/target.js";
 import {
   type BackgroundProcess,
@@ -22,8 +19,10 @@ import {
   defaultLogFile,
   startInBackground,
 } from "./background.js";
+import { describeFailedRequest } from "./failed-request.js";
 import { readOwner, readThreads } from "./mount-options.js";
 import { readMountPoint } from "./mount-point.js";
+import { shownNode } from "./shown-node.js";
 
 /** How far the kernel reads ahead: a remote store answers late, and then has much. In KiB. */
 const READ_AHEAD = { local: 1024, remote: 4096 } as const;
@@ -101,19 +100,11 @@ async function serve(
     invocation,
     host,
     async (store) => {
-      const shown = target && (await nodeOf(store, target, host.signal));
+      const shown = target && (await shownNode(store, target, host.signal));
       await serveStore(store, shown, request, { background, invocation, host });
     },
     options,
   );
-}
-
-/** What is shown of a target. A file needs a name; that of its store path where there is one. */
-async function nodeOf(store: OpenStore, target: Target, signal: AbortSignal): Promise<NamedNode> {
-  const { node, pathInfo } = await resolve(store, target, { signal });
-  const inner = target.path.components.at(-1);
-  const outer = pathInfo === undefined ? "content" : pathInfo.storePath.baseName;
-  return { node, name: inner ?? PathComponent.parse(outer) };
 }
 
 /** Who serves: in the background or not, for which command line. */
@@ -145,10 +136,7 @@ async function serveStore(
       if (server.background !== undefined) server.background.ready();
       else if (!options.has("quiet")) notes.note(`mounted at ${path}; Ctrl-C unmounts it`);
     },
-    onError: (error, { operation, unreported }) => {
-      const more = unreported === 0 ? "" : ` (and ${unreported} more since the last message)`;
-      notes.note(`${operation} failed: ${describeFailure(error).message}${more}`);
-    },
+    onError: (error, request) => notes.note(describeFailedRequest(error, request)),
   };
   await runMount(mountPoint, fileSystem, notes, mountOptions);
 }

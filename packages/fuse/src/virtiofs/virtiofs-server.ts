@@ -1,4 +1,5 @@
 import { chmodSync, lstatSync, type Stats, unlinkSync } from "node:fs";
+import { getSystemErrorName } from "node:util";
 import { FuseError } from "../errors.js";
 import { type Koffi, requireKoffi } from "../native/koffi.js";
 import { LINUX, libcOf } from "../native/libc.js";
@@ -148,7 +149,7 @@ function isAnswered(koffi: Koffi, address: Uint8Array): boolean {
 function failure(koffi: Koffi, path: string): FuseError {
   const errno = libcOf(koffi).errno();
   if (errno === VIRTIOFS_LINUX.EADDRINUSE) return busy(path);
-  return new FuseError("SYSTEM", `Cannot listen at ${path}: errno ${errno}`);
+  return new FuseError("SYSTEM", `Cannot listen at ${path}: ${getSystemErrorName(-errno)}`);
 }
 
 function busy(path: string): FuseError {
