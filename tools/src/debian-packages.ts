@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runProgram } from "./run-program.js";
+import { unpackDependency } from "./unpacked-package.js";
+import { REPOSITORY_ROOT } from "./workspace.js";
 
 /** Something that is no npm package, and the Debian package that brings it. */
-export type DebianNeed = ProgramNeed | PythonModuleNeed;
+export type DebianNeed = ProgramNeed | PythonModuleNeed | UnpackedNeed;
 
 interface ProgramNeed extends NeededPackage {
   /** Name of the executable, looked for on PATH. */
@@ -16,6 +18,11 @@ interface PythonModuleNeed extends NeededPackage {
   readonly pythonModule: string;
 }
 
+interface UnpackedNeed extends NeededPackage {
+  /** Folder below {@link UNPACKED_FOLDER} with what the package depends on. It is not installed. */
+  readonly unpacked: string;
+}
+
 interface NeededPackage {
   readonly debianPackage: string;
   /** What cannot be done without it. */
@@ -24,6 +31,9 @@ interface NeededPackage {
 
 /** The Python that Debian packages of modules are for; the one on PATH may be another. */
 const DEBIAN_PYTHON = "/usr/bin/python3";
+
+/** Where packages are unpacked that are not installed. */
+const UNPACKED_FOLDER: string = join(REPOSITORY_ROOT, "node_modules/.cache");
 
 /** What the end-to-end tests compare with or run in. */
 export const TEST_NEEDS: readonly DebianNeed[] = [
@@ -47,6 +57,21 @@ export const TEST_NEEDS: readonly DebianNeed[] = [
     pythonModule: "grpc_tools.protoc",
     debianPackage: "python3-grpc-tools",
     purpose: "generating clients in Python from the schemas",
+  },
+  {
+    program: "qemu-system-x86_64",
+    debianPackage: "qemu-system-x86",
+    purpose: "showing the store to a virtual machine",
+  },
+  {
+    program: "busybox",
+    debianPackage: "busybox-static",
+    purpose: "what runs in a virtual machine",
+  },
+  {
+    unpacked: "guest-kernel",
+    debianPackage: "linux-image-cloud-amd64",
+    purpose: "the kernel of a virtual machine",
   },
 ];
 
@@ -79,7 +104,7 @@ export async function ensureDebianPackages(
     const names = missing.map((need) => need.debianPackage);
     say(`Installing Debian packages: ${names.join(" ")}`);
     await aptGet(["update"], say);
-    await aptGet(["install", "--yes", "--no-install-recommends", ...names], say);
+    await install(missing, say);
   }
   const left = missing.filter((need) => !isThere(need));
   for (const need of left) {
@@ -109,13 +134,30 @@ export function hasPythonModule(name: string, python: string = DEBIAN_PYTHON): b
 }
 
 function isThere(need: DebianNeed): boolean {
-  return "program" in need
-    ? findProgram(need.program) !== undefined
-    : hasPythonModule(need.pythonModule);
+  if ("program" in need) return findProgram(need.program) !== undefined;
+  if ("unpacked" in need) return existsSync(join(UNPACKED_FOLDER, need.unpacked));
+  return hasPythonModule(need.pythonModule);
 }
 
 function nameOf(need: DebianNeed): string {
-  return "program" in need ? need.program : `the Python module ${need.pythonModule}`;
+  if ("program" in need) return need.program;
+  return "unpacked" in need ? need.unpacked : `the Python module ${need.pythonModule}`;
+}
+
+async function install(missing: readonly DebianNeed[], say: (line: string) => void): Promise<void> {
+  const installed = missing.filter((need) => !("unpacked" in need));
+  const names = installed.map((need) => need.debianPackage);
+  if (names.length > 0) {
+    await aptGet(["install", "--yes", "--no-install-recommends", ...names], say);
+  }
+  for (const need of missing) {
+    if (!("unpacked" in need)) continue;
+    const failure = await unpackDependency(
+      need.debianPackage,
+      join(UNPACKED_FOLDER, need.unpacked),
+    );
+    if (failure !== undefined) say(failure);
+  }
 }
 
 function whyNotInstall(): string | undefined {

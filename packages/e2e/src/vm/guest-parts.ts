@@ -34,9 +34,8 @@ export interface GuestParts {
   readonly busybox: string;
 }
 
-/** @returns what is missing, where something is */
+/** @returns what is missing, where something is. Whatever the machine is, its emulator is that of x86-64. */
 export function findGuestParts(): GuestParts | string {
-  if (process.arch !== "x64") return "a machine of type x86-64";
   const qemu = findProgram("qemu-system-x86_64");
   if (qemu === undefined) return "qemu-system-x86_64 (Debian package qemu-system-x86)";
   const busybox = findProgram("busybox");
