@@ -5,6 +5,7 @@ interface Flight<T> {
   readonly result: Promise<T>;
   readonly controller: AbortController;
   waiting: number;
+  hasLanded: boolean;
 }
 
 /** Does the same work only once at a time. It is given up when nobody waits for it any more. */
@@ -29,7 +30,7 @@ export class SingleFlight<T> {
       return await orAbort(flight.result, signal);
     } finally {
       flight.waiting--;
-      if (flight.waiting === 0) flight.controller.abort();
+      if (flight.waiting === 0 && !flight.hasLanded) flight.controller.abort();
     }
   }
 
@@ -41,9 +42,15 @@ export class SingleFlight<T> {
 
   #start(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const controller = new AbortController();
-    const flight = { result: work(controller.signal), controller, waiting: 0 };
+    const flight: Flight<T> = {
+      result: work(controller.signal),
+      controller,
+      waiting: 0,
+      hasLanded: false,
+    };
     this.#flights.set(key, flight);
     const land = (): void => {
+      flight.hasLanded = true;
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     };
     flight.result.then(land, land);
