@@ -43,7 +43,7 @@ const DEFAULT_INTERRUPT_GRACE_MS = 1000;
 
 /** How a session is held. */
 export interface SessionOptions {
-  /** Whether listings come with attributes. By default as the kernel finds useful. */
+  /** Whether listings come with attributes, which saves a lookup for each name; always by default. */
   readonly readdirPlus?: ReaddirPlus;
   /** Most requests that the file system works on at once; more wait for their turn. 256 by default. */
   readonly maxInFlight?: number;
@@ -87,7 +87,7 @@ export class Session {
   constructor(channel: Channel, fileSystem: FileSystem, options: SessionOptions = {}) {
     this.#channel = channel;
     this.#fileSystem = fileSystem;
-    this.#readdirPlus = options.readdirPlus ?? "adaptive";
+    this.#readdirPlus = options.readdirPlus ?? "always";
     this.#context = {
       replies: new ReplyBuffer(),
       reports: new ErrorReports(options.onError),
