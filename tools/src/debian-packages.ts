@@ -82,6 +82,9 @@ export const BENCH_NEEDS: readonly DebianNeed[] = [
   { program: "nginx", debianPackage: "nginx", purpose: "measuring a cache that only has files" },
   { program: "wrk", debianPackage: "wrk", purpose: "measuring narinfos a second" },
   { program: "curl", debianPackage: "curl", purpose: "sending single NARs" },
+  { program: "squashfuse_ll", debianPackage: "squashfuse", purpose: "measuring a peer's mounts" },
+  { program: "mksquashfs", debianPackage: "squashfs-tools", purpose: "making what it mounts" },
+  { program: "bindfs", debianPackage: "bindfs", purpose: "measuring mounts of plain files" },
 ];
 
 /** Set to keep the tools from installing anything. */

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { runCache } from "./cache/run-cache.js";
 import { runDaemonImport } from "./daemon-import/run-daemon-import.js";
 import { runGrpc } from "./grpc/run-grpc.js";
+import { runMount } from "./mount/run-mount.js";
 import { runNar } from "./nar/run-nar.js";
 import { runOperations } from "./operations/run-operations.js";
 import { type BenchOptions, BenchUsageError, parseOptions, USAGE } from "./options.js";
@@ -59,6 +60,8 @@ async function measureNow(options: BenchOptions): Promise<readonly BenchRun[]> {
       return [await runDaemonImport(options, host)];
     case "nar":
       return [await runNar(options, host)];
+    case "mount":
+      return [await runMount(options, host)];
     case "cache":
       return await runCache(options, host);
   }

@@ -12,6 +12,7 @@ const MODES = [
   "daemon-import",
   "nar",
   "cache",
+  "mount",
 ] as const;
 
 /** Where sources and stores of a run are: in memory, or on a disk. */
@@ -44,7 +45,7 @@ export class BenchUsageError extends Error {
   override readonly name: string = "BenchUsageError";
 }
 
-export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import|nar|cache] [OPTION...]
+export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import|nar|cache|mount] [OPTION...]
 
   operations   whole operations: tvix, nix-store and restic side by side (the default)
   primitives   hashing, chunking, encoding, NAR, packs, look-ups
@@ -53,6 +54,7 @@ export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daem
   daemon-import  T1 through a daemon next to the store itself
   nar          NARs out of a store next to nix-store --dump of the trees
   cache        the binary cache next to nginx: copies of the real Nix, narinfos, NARs
+  mount        a mount next to the kernel's own files, squashfuse_ll and bindfs; as root
 
   --runs N            how often each command runs (3)
   --where tmpfs|disk  where sources and stores are (tmpfs)
@@ -139,7 +141,7 @@ function repeatable(
   options: Pick<BenchOptions, "where" | "runs" | "trees" | "scratch">,
 ): string {
   const words = ["pnpm", "bench", mode];
-  if (["operations", "grpc", "daemon-import", "nar", "cache"].includes(mode))
+  if (["operations", "grpc", "daemon-import", "nar", "cache", "mount"].includes(mode))
     words.push("--runs", String(options.runs));
   if (mode !== "primitives" || options.where === "disk") words.push("--where", options.where);
   if (mode !== "primitives" && mode !== "grpc" && options.trees !== undefined)

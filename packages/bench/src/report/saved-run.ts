@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { CacheRun } from "../cache/cache-run.js";
 import type { DaemonImportRun } from "../daemon-import/run-daemon-import.js";
 import type { GrpcRun } from "../grpc/grpc-run.js";
+import type { MountRun } from "../mount/mount-run.js";
 import type { NarRun } from "../nar/run-nar.js";
 import type { OperationsRun } from "../operations/operations-run.js";
 import { isMode } from "../options.js";
@@ -13,6 +14,7 @@ import { cacheReport } from "./cache-report.js";
 import { daemonImportReport } from "./daemon-import-report.js";
 import { replaceBlock } from "./document-block.js";
 import { grpcReport } from "./grpc-report.js";
+import { mountReport } from "./mount-report.js";
 import { narReport } from "./nar-report.js";
 import { operationsReport } from "./operations-report.js";
 import { primitivesReport } from "./primitives-report.js";
@@ -26,12 +28,15 @@ export type BenchRun =
   | GrpcRun
   | DaemonImportRun
   | NarRun
-  | CacheRun;
+  | CacheRun
+  | MountRun;
 
 /** Where the run's tables stand in the document. */
 function blockName(run: BenchRun): string {
   if (run.kind === "cache") return `${run.kind}-${run.part}`;
-  return run.kind === "operations" || run.kind === "grpc" ? `${run.kind}-${run.where}` : run.kind;
+  return run.kind === "operations" || run.kind === "grpc" || run.kind === "mount"
+    ? `${run.kind}-${run.where}`
+    : run.kind;
 }
 
 /** The tables of a run, as Markdown. */
@@ -51,6 +56,8 @@ export function report(run: BenchRun): string {
       return narReport(run);
     case "cache":
       return cacheReport(run);
+    case "mount":
+      return mountReport(run);
   }
 }
 
