@@ -39,6 +39,7 @@ const CASTORE_LAYERS: readonly Layer[] = [
     files: [
       "bytes.ts",
       "byte-block.ts",
+      "shared-copy.ts",
       "errors.ts",
       "on-abort.ts",
       "or-abort.ts",

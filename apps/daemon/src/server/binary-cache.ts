@@ -21,7 +21,7 @@ export function createBinaryCache(
   const { blobs, directories } = local;
   const trusted = settings["cache.trusted-keys"].map((text) => VerifyingKey.parse(text));
   return new BinaryCache(
-    { blobs, directories, ...parts, values: local },
+    { blobs, directories, ...parts, values: local, stage: () => local.stage() },
     {
       signingKeys,
       trustedKeys: trusted.length > 0 ? TrustedKeys.of(trusted) : undefined,

@@ -1,3 +1,4 @@
+import { copyInto } from "../shared-copy.js";
 import { type ChunkSizes, cutChunks } from "./fastcdc.js";
 
 /**
@@ -43,7 +44,7 @@ export class Chunker {
     for (let offset = 0; offset < piece.byteLength; ) {
       const block = this.#reserve(piece.byteLength - offset);
       const part = piece.subarray(offset, offset + block.byteLength - this.#filled);
-      block.set(part, this.#filled);
+      copyInto(block, this.#filled, part);
       this.#filled += part.byteLength;
       offset += part.byteLength;
       if (this.#filled === CHUNK_BLOCK_BYTES) yield this.#cut(block, false);

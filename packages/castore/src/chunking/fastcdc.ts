@@ -2,6 +2,7 @@
 // level 1, seed 0, two bytes a round. Equal parameters give equal chunks, so stores of tvix and snix
 // share chunks with ours.
 import { CUT_POINT_WASM_BASE64 } from "../gen/cut-point-wasm.js";
+import { copyInto } from "../shared-copy.js";
 import { GEAR_HEX } from "./gear-table.js";
 
 /** Average chunk size of tvix and snix: 256 KiB. */
@@ -81,15 +82,16 @@ interface CutPointExports {
   ): number;
 }
 
-let instance: CutPointExports | undefined;
+let compiled: WebAssembly.Module | undefined;
 
-function cutPointModule(): CutPointExports {
-  if (instance !== undefined) return instance;
-  const bytes = Uint8Array.from(atob(CUT_POINT_WASM_BASE64), (character) =>
-    character.charCodeAt(0),
-  );
-  const module = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-  instance = module.exports as unknown as CutPointExports;
+function newInstance(): CutPointExports {
+  if (compiled === undefined) {
+    const bytes = Uint8Array.from(atob(CUT_POINT_WASM_BASE64), (character) =>
+      character.charCodeAt(0),
+    );
+    compiled = new WebAssembly.Module(bytes);
+  }
+  const instance = new WebAssembly.Instance(compiled).exports as unknown as CutPointExports;
   const tables = new DataView(instance.memory.buffer);
   for (let i = 0; i < 256; i++) {
     const gear = BigInt(`0x${GEAR_HEX.slice(16 * i, 16 * i + 16)}`);
@@ -99,6 +101,14 @@ function cutPointModule(): CutPointExports {
   return instance;
 }
 
+/** Makes room for so many bytes; whoever looked at the memory before sees it no more. */
+function reserve({ memory }: CutPointExports, byteLength: number): void {
+  const missing = DATA_ADDRESS + byteLength - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
+}
+
+let shared: CutPointExports | undefined;
+
 /**
  * Lengths of the chunks at the start of `bytes`, as far as they are certain: a chunk is not when
  * more bytes could make it longer, so up to `sizes.max` bytes may remain.
@@ -106,33 +116,55 @@ function cutPointModule(): CutPointExports {
  * @param last - whether no more bytes follow; then the lengths add up to all of `bytes`
  */
 export function cutChunks(bytes: Uint8Array, sizes: ChunkSizes, last: boolean): number[] {
-  const { memory, cut } = cutPointModule();
-  const missing = DATA_ADDRESS + bytes.byteLength - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
-  new Uint8Array(memory.buffer).set(bytes, DATA_ADDRESS);
+  shared ??= newInstance();
+  reserve(shared, bytes.byteLength);
+  copyInto(new Uint8Array(shared.memory.buffer), DATA_ADDRESS, bytes);
+  const span = { start: DATA_ADDRESS, end: DATA_ADDRESS + bytes.byteLength };
+  return cutThere(shared, span, { sizes, last });
+}
 
-  const bits = Math.round(Math.log2(sizes.average));
+/** {@link cutChunks} for bytes that are put where they are cut, which saves a copy. */
+export class ChunkWindow {
+  /** Memory for what is cut next. */
+  readonly bytes: Uint8Array;
+  readonly #sizes: ChunkSizes;
+  readonly #instance: CutPointExports;
+
+  /** @param byteLength - of {@link bytes} */
+  constructor(sizes: ChunkSizes, byteLength: number) {
+    this.#sizes = sizes;
+    this.#instance = newInstance();
+    reserve(this.#instance, byteLength);
+    this.bytes = new Uint8Array(this.#instance.memory.buffer, DATA_ADDRESS, byteLength);
+  }
+
+  /** {@link cutChunks} of the bytes from `start` up to `end`. */
+  cut(start: number, end: number, last: boolean): number[] {
+    if (start < 0 || end > this.bytes.byteLength) {
+      throw new RangeError(`Cannot cut bytes ${start} to ${end} of ${this.bytes.byteLength}`);
+    }
+    const span = { start: DATA_ADDRESS + start, end: DATA_ADDRESS + end };
+    return cutThere(this.#instance, span, { sizes: this.#sizes, last });
+  }
+}
+
+/** @param span - addresses */
+function cutThere(
+  { cut }: CutPointExports,
+  { start, end }: { readonly start: number; readonly end: number },
+  { sizes, last }: { readonly sizes: ChunkSizes; readonly last: boolean },
+): number[] {
+  const { min, average, max } = sizes;
+  const bits = Math.round(Math.log2(average));
   const maskSmall = MASKS[bits + 1] as bigint;
   const maskLarge = MASKS[bits - 1] as bigint;
   const lengths: number[] = [];
-  let offset = 0;
-  while (offset < bytes.byteLength) {
-    const left = bytes.byteLength - offset;
-    if (!last && left < sizes.max) break;
-    const length =
-      left <= sizes.min
-        ? left
-        : cut(
-            DATA_ADDRESS + offset,
-            left,
-            sizes.min,
-            sizes.average,
-            sizes.max,
-            maskSmall,
-            maskLarge,
-          );
+  for (let at = start; at < end; ) {
+    const left = end - at;
+    if (!last && left < max) break;
+    const length = left <= min ? left : cut(at, left, min, average, max, maskSmall, maskLarge);
     lengths.push(length);
-    offset += length;
+    at += length;
   }
   return lengths;
 }

@@ -21,6 +21,7 @@ import { ChunkedUpload } from "./chunked-upload.js";
 import type { RecordLocation } from "./index-rows.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
+import type { StoreWrites } from "./store-writes.js";
 import { Turns } from "./turns.js";
 import { MAX_WHOLE_BYTES, putWholeBlobs } from "./whole-blobs.js";
 
@@ -35,9 +36,12 @@ const HOLDS_BLOB = [RecordKind.CHUNK, RecordKind.CHUNK_LIST] as const;
 /** Blobs as records in packs: small ones whole, larger ones as content-defined chunks. */
 export class LocalBlobService implements BlobService, ChunkedBlobUpload {
   readonly #core: StoreCore;
+  readonly #writes: StoreWrites;
 
-  constructor(core: StoreCore) {
+  /** @param writes - decides what a promise that fulfils means */
+  constructor(core: StoreCore, writes: StoreWrites = core.writes) {
     this.#core = core;
+    this.#writes = writes;
   }
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
@@ -127,7 +131,7 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: CallOptions = {},
   ): Promise<B3Digest> {
-    const upload = new BlobUpload(this.#core);
+    const upload = new BlobUpload(this.#core, this.#writes, options.signal);
     try {
       for await (const piece of readSource(source, options.signal)) {
         await this.#core.ready(options.signal);
@@ -142,10 +146,10 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
   async putMany(blobs: readonly Uint8Array[], options: PutManyOptions = {}): Promise<B3Digest[]> {
     options.signal?.throwIfAborted();
     if (blobs.length === 0) return [];
-    if (blobs.every(isWhole)) return await putWholeBlobs(this.#core, blobs, options);
+    if (blobs.every(isWhole)) return await putWholeBlobs(this.#writes, blobs, options);
     const whole = blobs.filter(isWhole);
     const [digests, long] = await Promise.all([
-      whole.length === 0 ? [] : putWholeBlobs(this.#core, whole, options),
+      whole.length === 0 ? [] : putWholeBlobs(this.#writes, whole, options),
       Promise.all(blobs.filter((blob) => !isWhole(blob)).map((blob) => this.put([blob], options))),
     ]);
     let nextWhole = 0;

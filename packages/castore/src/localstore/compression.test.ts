@@ -131,6 +131,29 @@ describe("compressIfSmaller()", () => {
     expect(compressIfSmaller(codec, new Uint8Array(95))).toBeUndefined();
     expect(compressIfSmaller(codec, new Uint8Array(96))?.byteLength).toBeLessThan(91);
   });
+
+  it.each(CODECS)("of %s leaves alone what is long and does not get smaller", (_name, codec) => {
+    expect(compressIfSmaller(codec, seededBytes(2, 300_001))).toBeUndefined();
+  });
+
+  it.each([0, 1, 2, 3])("compresses what is long when part %s of four gets smaller", (part) => {
+    const [, codec] = CODECS[0] as (typeof CODECS)[number];
+    const bytes = seededBytes(3, 4 * 40_000);
+    bytes.set(text(40_000), part * 40_000);
+    const compressed = compressIfSmaller(codec, bytes);
+    expect(compressed?.byteLength).toBeLessThan(bytes.byteLength - 30_000);
+  });
+
+  it("looks at no more than samples of what is long and does not get smaller", () => {
+    const [, codec] = CODECS[0] as (typeof CODECS)[number];
+    let seen = 0;
+    const compress = (bytes: Uint8Array): Uint8Array => {
+      seen += bytes.byteLength;
+      return codec.compress(bytes);
+    };
+    expect(compressIfSmaller({ ...codec, compress }, seededBytes(4, 500_000))).toBeUndefined();
+    expect(seen).toBe(16 * 1024);
+  });
 });
 
 describe("frameContentSize()", () => {

@@ -43,16 +43,36 @@ export async function loadZstd(): Promise<ZstdCodec> {
 }
 
 /**
+ * From this length on a few samples decide whether compressing is tried at all: what is compressed or
+ * encrypted already is the same all over.
+ */
+const MIN_SAMPLED_BYTES = 128 * 1024;
+const SAMPLE_BYTES = 4 * 1024;
+/** Evenly spread, the first at the start and the last at the end. */
+const SAMPLES = 4;
+
+/**
  * Compresses where that pays: at least a sixteenth must be saved.
  *
  * @returns `undefined` when the bytes are better stored as they are
  */
 export function compressIfSmaller(zstd: ZstdCodec, bytes: Uint8Array): Uint8Array | undefined {
   if (bytes.byteLength < MIN_COMPRESSED_BYTES) return undefined;
+  if (bytes.byteLength >= MIN_SAMPLED_BYTES && !doesAnySampleShrink(zstd, bytes)) return undefined;
   const compressed = zstd.compress(bytes);
   return compressed.byteLength <= bytes.byteLength - (bytes.byteLength >>> 4)
     ? compressed
     : undefined;
+}
+
+function doesAnySampleShrink(zstd: ZstdCodec, bytes: Uint8Array): boolean {
+  const step = Math.floor((bytes.byteLength - SAMPLE_BYTES) / (SAMPLES - 1));
+  for (let i = 0; i < SAMPLES; i++) {
+    const sample = bytes.subarray(i * step, i * step + SAMPLE_BYTES);
+    // A frame of what cannot be compressed is some bytes longer.
+    if (zstd.compress(sample).byteLength < SAMPLE_BYTES) return true;
+  }
+  return false;
 }
 
 /** Node's own functions, which the type definitions of the oldest supported version lack. */

@@ -10,6 +10,7 @@ import { decodeDirectory } from "../wire/directory-codec.js";
 import { digestDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { RecordKind } from "./pack-format.js";
 import type { StoreCore } from "./store-core.js";
+import type { StoreWrites } from "./store-writes.js";
 
 /**
  * Encoded Directories of one `putMultiple` that are held back until its end, in bytes. A larger
@@ -25,9 +26,12 @@ const EMPTY_DIGEST = directoryDigest(Directory.EMPTY);
  */
 export class LocalDirectoryService implements DirectoryService {
   readonly #core: StoreCore;
+  readonly #writes: StoreWrites;
 
-  constructor(core: StoreCore) {
+  /** @param writes - decides what a promise that fulfils means */
+  constructor(core: StoreCore, writes: StoreWrites = core.writes) {
     this.#core = core;
+    this.#writes = writes;
   }
 
   async get(digest: B3Digest, options: CallOptions = {}): Promise<Directory | undefined> {
@@ -51,7 +55,7 @@ export class LocalDirectoryService implements DirectoryService {
       );
     }
     const { digest, encoded } = digestDirectory(directory);
-    await this.#core.store(RecordKind.DIRECTORY, [encoded], options);
+    await this.#writes.store(RecordKind.DIRECTORY, [encoded], options);
     return digest;
   }
 
@@ -66,7 +70,7 @@ export class LocalDirectoryService implements DirectoryService {
       const { encoded, repeated } = validator.add(directory);
       if (repeated) continue;
       if (heldBytes + encoded.byteLength > HELD_BACK_BYTES && held.length > 0) {
-        await this.#core.store(RecordKind.DIRECTORY, held, options);
+        await this.#writes.store(RecordKind.DIRECTORY, held, options);
         held = [];
         heldBytes = 0;
       }
@@ -75,7 +79,7 @@ export class LocalDirectoryService implements DirectoryService {
     }
     const root = validator.finalize();
     options.signal?.throwIfAborted();
-    await this.#core.store(RecordKind.DIRECTORY, held, options);
+    await this.#writes.store(RecordKind.DIRECTORY, held, options);
     return root;
   }
 

@@ -8,7 +8,8 @@ export interface EncoderThreadData {
 }
 
 /** Payloads to make records of. */
-export interface EncodeRequest {
+export interface PayloadsRequest {
+  readonly type: "payloads";
   /** A kind whose key is the digest of its payload. */
   readonly kind: RecordKind;
   /** Whether the index need not be asked for them: the writer does in any case. */
@@ -23,13 +24,35 @@ export interface EncodeRequest {
   readonly output: Uint8Array;
 }
 
+/** The next bytes of a blob that is cut into chunks. Those of one blob come in order, to one thread. */
+export interface PieceRequest {
+  readonly type: "piece";
+  readonly blob: number;
+  /** Shared, as in {@link PayloadsRequest}; {@link MAX_PIECE_BYTES} at most. */
+  readonly bytes: Uint8Array;
+  readonly isLast: boolean;
+  readonly output: Uint8Array;
+}
+
+/** Nothing more comes of a blob whose last piece has not come. There is no answer. */
+export interface AbandonRequest {
+  readonly type: "abandon";
+  readonly blob: number;
+}
+
+export type EncodeRequest = PayloadsRequest | PieceRequest | AbandonRequest;
+
 /** Answers come in the order of the requests. */
 export type EncodeReply =
   | {
       readonly type: "encoded";
-      /** 32 bytes for each payload. */
+      /** 32 bytes for each payload, or for each chunk that is certain by now. */
       readonly digests: Uint8Array;
-      /** Bytes in `output`: whole records of those payloads that the index did not have. */
+      /** Of the chunks; empty for payloads. */
+      readonly lengths: readonly number[];
+      /** 32 bytes, for the last piece of a blob. */
+      readonly whole: Uint8Array | undefined;
+      /** Bytes in `output`: whole records of what the index did not have. */
       readonly recordBytes: number;
       readonly known: { readonly records: number; readonly rawBytes: number };
     }

@@ -4,7 +4,12 @@
  * @module
  */
 export type { CheckFinding, CheckOptions, CheckProgress } from "./check.js";
-export { LocalStore, type LocalStoreOptions, type LocalStoreStats } from "./local-store.js";
+export {
+  LocalStore,
+  type LocalStoreOptions,
+  type LocalStoreStats,
+  type StagedWrites,
+} from "./local-store.js";
 export type { RecordCount } from "./pack-writer.js";
 export type { RecoveryEvent } from "./reconcile.js";
 export type {

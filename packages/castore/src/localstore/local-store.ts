@@ -9,12 +9,17 @@ import { isNodeError } from "./layout.js";
 import { LocalNamedValues } from "./named-values.js";
 import { RecordKind } from "./pack-format.js";
 import type { DerivedCache, NamedValues, RecordStore } from "./record-store.js";
+import { Stage } from "./stage.js";
 import { StoreCore, type StoreCounters } from "./store-core.js";
+import { StoreWrites } from "./store-writes.js";
 import type { RecoveryReport } from "./write-session.js";
 import type { LockHolder } from "./writer-lock.js";
 
 /** Length in bytes of the key of a path info: the hash part of its store path. */
 const OUTPUT_HASH_LENGTH = 20;
+
+/** Less than this at once is not worth the way to a thread that encodes, and back. */
+const MAX_STAGED_BYTES_HERE = 64 * 1024;
 
 export interface LocalStoreOptions {
   /** Whether records are compressed where that pays; true by default. */
@@ -40,6 +45,14 @@ export interface LocalStoreOptions {
   readonly decoderThreads?: number;
   /** Size in bytes at which a pack is sealed; 512 MiB by default. */
   readonly packLimit?: number;
+}
+
+/** Services of one {@link LocalStore.stage}. What is not durable yet may not be found by them. */
+export interface StagedWrites {
+  readonly blobs: BlobService;
+  readonly directories: DirectoryService;
+  /** @throws what failed first */
+  durable(): Promise<void>;
 }
 
 /** How much a store holds. */
@@ -109,6 +122,24 @@ export class LocalStore implements AsyncDisposable {
    */
   holdForWriting(options: CallOptions = {}): Promise<void> {
     return this.#core.ready(options.signal);
+  }
+
+  /**
+   * The same services for writes that belong together: their promises fulfil when the store has what it was
+   * given, and {@link StagedWrites.durable} when all of it, in the order it came, is on stable storage. What is
+   * written after that, in any way, is durable no sooner. The promise of every write must be awaited before.
+   */
+  stage(): StagedWrites {
+    const stage = new Stage();
+    const writes = new StoreWrites(this.#core, {
+      acknowledge: (written, bytes) => stage.acknowledge(written, bytes),
+      bytesHere: MAX_STAGED_BYTES_HERE,
+    });
+    return {
+      blobs: new LocalBlobService(this.#core, writes),
+      directories: new LocalDirectoryService(this.#core, writes),
+      durable: () => stage.durable(),
+    };
   }
 
   /** What opening, or the first write, had to put in order; `undefined` when nobody looked yet. */

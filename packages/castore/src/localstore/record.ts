@@ -2,6 +2,7 @@ import { concatBytes } from "../bytes.js";
 import { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { isBlake3Of } from "../hasher/blake3.js";
+import { copyInto } from "../shared-copy.js";
 import { compressIfSmaller, type ZstdCodec } from "./compression.js";
 import {
   isContentAddressed,
@@ -35,7 +36,7 @@ export function writeRecord(
 ): number {
   const compressed = zstd && compressIfSmaller(zstd, raw);
   const stored = compressed ?? raw;
-  target.set(stored, offset + RECORD_HEADER_LENGTH);
+  copyInto(target, offset + RECORD_HEADER_LENGTH, stored);
   writeRecordHeader(target, offset, {
     kind,
     codec: compressed === undefined ? RecordCodec.RAW : RecordCodec.ZSTD,

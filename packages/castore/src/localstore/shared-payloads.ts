@@ -1,4 +1,5 @@
 import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
+import { copyInto } from "../shared-copy.js";
 import type { BlockPool } from "./block-pool.js";
 
 /** Copies from this length on go into a block that is used again. */
@@ -28,7 +29,7 @@ export function inSharedMemory(payloads: readonly Uint8Array[], blocks: BlockPoo
   let end = 0;
   const offsets = payloads.map((payload) => {
     const start = end;
-    copy.set(payload, start);
+    copyInto(copy, start, payload);
     end += payload.byteLength;
     return start;
   });

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { availableParallelism } from "node:os";
 import type { PutManyOptions } from "../blobservice/blob-service.js";
 import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
-import { type B3Digest, DIGEST_LENGTH, splitDigests } from "../digest.js";
+import { type B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { orAbort } from "../or-abort.js";
 import { BlockPool } from "./block-pool.js";
@@ -17,9 +17,9 @@ import { checkFormat, isNodeError, type StoreLayout, storeLayout } from "./layou
 import { FileSystemPackFiles, packFileName } from "./pack-files.js";
 import type { RecordKind } from "./pack-format.js";
 import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
-import { encodeRecord, paddedKey } from "./record.js";
+import { paddedKey } from "./record.js";
 import { RecordReader } from "./record-reader.js";
-import { inSharedMemory } from "./shared-payloads.js";
+import { StoreWrites } from "./store-writes.js";
 import type { RecoveryReport } from "./write-session.js";
 import { Writer } from "./writer.js";
 import type { LockHolder } from "./writer-lock.js";
@@ -59,6 +59,12 @@ export interface StoreCounters {
   readonly known: RecordCount;
 }
 
+/** What it takes to write. */
+interface Writing {
+  readonly writer: Writer;
+  readonly encoders: EncoderPool;
+}
+
 /**
  * One open store: the index and the packs for reading, and, from the first write on, the threads that
  * encode and write. The services are views of it.
@@ -73,6 +79,8 @@ export class StoreCore {
   };
   /** Memory for chunks on their way to the encoders, used again and again. */
   readonly blocks: BlockPool = new BlockPool(CHUNK_BLOCK_BYTES);
+  /** Each is durable when its promise fulfils. */
+  readonly writes: StoreWrites = new StoreWrites(this);
   recovery: RecoveryReport | undefined;
   /** For records that are read, changed and written again. */
   readonly updates: KeyQueue = new KeyQueue();
@@ -89,7 +97,7 @@ export class StoreCore {
   #writer: Writer | undefined;
   /** Writes that were acknowledged. */
   #acknowledged = 0;
-  #writing: Promise<{ writer: Writer; encoders: EncoderPool }> | undefined;
+  #writing: Promise<Writing> | undefined;
   /** Writes that have begun. */
   readonly #writes = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
@@ -199,74 +207,53 @@ export class StoreCore {
     return { neither: Array.from({ length: count }, (_, i) => i), other: [] };
   }
 
-  /**
-   * Digests payloads, and stores those that are new. They must stay as they are until the promise
-   * settles; those that lie in one block of shared memory are not copied.
-   *
-   * @param options - the signal ends the wait for another process that writes; what was missing a moment ago
-   *   is made ready to be written without another look
-   * @returns the digest of each, once all are durable
-   */
+  /** {@link StoreWrites.store}, durable when it fulfils. */
   store(
     kind: RecordKind,
     payloads: readonly Uint8Array[],
     options: PutManyOptions = {},
   ): Promise<B3Digest[]> {
-    return this.#untilDone(this.#store(kind, payloads, options));
+    return this.writes.store(kind, payloads, options);
   }
 
-  async #store(
-    kind: RecordKind,
-    payloads: readonly Uint8Array[],
-    { signal, areMissing = false }: PutManyOptions,
-  ): Promise<B3Digest[]> {
-    const { release, ...batch } = inSharedMemory(payloads, this.blocks);
-    const { writer, encoders } = await this.#forWriting(signal);
-    const encoded = await encoders.encode({ kind, areMissing, ...batch });
-    release();
-    this.counters.known.records += encoded.known.records;
-    this.counters.known.rawBytes += encoded.known.rawBytes;
-    try {
-      const { records, digests } = encoded;
-      if (records.byteLength > 0) this.#count(await writer.write({ records }));
-      this.#seeWrites();
-      return splitDigests(digests);
-    } finally {
-      encoded.release();
-    }
-  }
-
-  /** Stores one record under a key that is not the digest of its payload. */
-  async storeKeyed(
+  /** {@link StoreWrites.storeKeyed}, durable when it fulfils. */
+  storeKeyed(
     kind: RecordKind,
     key: Uint8Array,
     raw: Uint8Array,
     signal?: AbortSignal,
   ): Promise<void> {
-    const zstd = this.#options.compression ? this.zstd : undefined;
-    await this.#write({ records: encodeRecord(kind, key, raw, zstd) }, signal);
+    return this.writes.storeKeyed(kind, key, raw, signal);
   }
 
-  async storeDerived(entries: readonly DerivedEntry[]): Promise<void> {
-    await this.#write({ records: new Uint8Array(0), derived: entries });
-  }
-
-  /** Waits until this process may write, and begins what that takes. */
-  async ready(signal?: AbortSignal): Promise<void> {
-    await this.#forWriting(signal);
-  }
-
-  #write(job: WriteJob, signal?: AbortSignal): Promise<void> {
-    return this.#untilDone(
-      this.#forWriting(signal).then(async ({ writer }) => {
-        await writer.write(job);
-        this.#seeWrites();
+  storeDerived(entries: readonly DerivedEntry[]): Promise<void> {
+    const job = { records: new Uint8Array(0), derived: entries };
+    return this.untilDone(
+      this.forWriting().then(async ({ writer }) => {
+        await this.write(writer, job);
       }),
     );
   }
 
+  /** Waits until this process may write, and begins what that takes. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    await this.forWriting(signal);
+  }
+
+  /** Hands a job to the writer, at once. Durable, and visible here, when the promise fulfils. */
+  async write(writer: Writer, job: WriteJob): Promise<WriteOutcome> {
+    const outcome = await writer.write(job);
+    this.seeWrites();
+    return outcome;
+  }
+
+  /** Compresses records; `undefined` where they stay raw. */
+  get compressor(): ZstdCodec | undefined {
+    return this.#options.compression ? this.zstd : undefined;
+  }
+
   /** What was written is visible from now on. */
-  #seeWrites(): void {
+  seeWrites(): void {
     this.#acknowledged++;
     this.#index?.refresh();
   }
@@ -280,7 +267,7 @@ export class StoreCore {
   }
 
   /** Lets {@link close} wait for a write. */
-  #untilDone<T>(write: Promise<T>): Promise<T> {
+  untilDone<T>(write: Promise<T>): Promise<T> {
     const done = () => this.#writes.delete(write);
     this.#writes.add(write);
     write.then(done, done);
@@ -306,7 +293,8 @@ export class StoreCore {
     this.#index = undefined;
   }
 
-  #forWriting(signal: AbortSignal | undefined): Promise<{ writer: Writer; encoders: EncoderPool }> {
+  /** The threads that encode and write, once this process may write. */
+  forWriting(signal?: AbortSignal): Promise<Writing> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
     if (this.#options.readOnly) {
       return Promise.reject(
@@ -321,7 +309,7 @@ export class StoreCore {
     return orAbort(this.#writing, signal);
   }
 
-  async #startWriting(): Promise<{ writer: Writer; encoders: EncoderPool }> {
+  async #startWriting(): Promise<Writing> {
     const writer = await this.#startWriter(true);
     if (writer === undefined)
       throw new CastoreError("UNAVAILABLE", "Cannot write: the store is in use");
@@ -373,7 +361,8 @@ export class StoreCore {
     this.#index = undefined;
   }
 
-  #count(outcome: WriteOutcome): void {
+  /** Adds what became of records that are stored under their digest to {@link counters}. */
+  count(outcome: WriteOutcome): void {
     for (const which of ["added", "known"] as const) {
       this.counters[which].records += outcome[which].records;
       this.counters[which].rawBytes += outcome[which].rawBytes;

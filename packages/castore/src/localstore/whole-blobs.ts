@@ -5,7 +5,7 @@ import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
 import { encodeChunkList } from "./chunk-list.js";
 import { RecordKind } from "./pack-format.js";
-import type { StoreCore } from "./store-core.js";
+import type { StoreWrites } from "./store-writes.js";
 
 const SIZES = chunkSizes();
 
@@ -16,16 +16,16 @@ export const MAX_WHOLE_BYTES: number = 2 * 1024 * 1024;
  * Stores blobs that lie in memory whole, none above {@link MAX_WHOLE_BYTES}: all of their chunks together, and
  * then the lists of those that have several. They must stay as they are until the promise settles.
  *
- * @returns the digest of each, once all are durable
+ * @returns the digest of each, once all are stored
  */
 export async function putWholeBlobs(
-  core: StoreCore,
+  writes: StoreWrites,
   blobs: readonly Uint8Array[],
   options: PutManyOptions,
 ): Promise<B3Digest[]> {
   const lengths = blobs.map(chunkLengths);
   const chunks = blobs.flatMap((blob, i) => splitBytes(blob, lengths[i] as readonly number[]));
-  const digests = await core.store(RecordKind.CHUNK, chunks, options);
+  const digests = await writes.store(RecordKind.CHUNK, chunks, options);
   if (chunks.length === blobs.length) return digests;
   const { signal } = options;
   signal?.throwIfAborted();
@@ -37,18 +37,18 @@ export async function putWholeBlobs(
       const first = next - sizes.length;
       if (sizes.length === 1) return digests[first] as B3Digest;
       const list = sizes.map((size, n) => ({ digest: digests[first + n] as B3Digest, size }));
-      return storeList(core, blake3(blob), encodeChunkList(list), signal);
+      return storeList(writes, blake3(blob), encodeChunkList(list), signal);
     }),
   );
 }
 
 async function storeList(
-  core: StoreCore,
+  writes: StoreWrites,
   digest: B3Digest,
   list: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<B3Digest> {
-  await core.storeKeyed(RecordKind.CHUNK_LIST, digest.toBytes(), list, signal);
+  await writes.storeKeyed(RecordKind.CHUNK_LIST, digest.toBytes(), list, signal);
   return digest;
 }
 

@@ -50,6 +50,7 @@ export class BinaryCache {
       calculateNar,
       buildLogs: values.named(BUILD_LOG_SPACE),
       realisations: values.named(REALISATION_SPACE),
+      stage: services.stage ?? (() => ({ blobs, directories, durable: async () => {} })),
       layouts,
       keptNars,
       compressedNars: compressedNars({ blobs, layouts, narRoots, kept: keptNars }, options),

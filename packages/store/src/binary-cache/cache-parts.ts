@@ -12,6 +12,11 @@ import type { KeptNars } from "./kept-nars.js";
 import type { NamedSpaces } from "./named-spaces.js";
 import type { NarinfoSigner } from "./narinfo-signer.js";
 
+/** Services whose promises fulfil before what was given is durable; what waits for that is `durable()`. */
+export interface StagedServices extends CastoreServices {
+  durable(): Promise<void>;
+}
+
 /** What a binary cache serves, and where uploads go. */
 export interface BinaryCacheServices extends CastoreServices {
   readonly pathInfos: PathInfoService;
@@ -19,6 +24,11 @@ export interface BinaryCacheServices extends CastoreServices {
   readonly calculateNar: NarCalculationService;
   /** Shared with whoever else reads NARs in part; a cache makes its own by default. */
   readonly layouts?: NarLayouts;
+  /**
+   * Where uploads go, if their content can be made durable together, before what is put into {@link narRoots}
+   * and {@link calculateNar} later; otherwise where everything is.
+   */
+  readonly stage?: () => StagedServices;
   /** Where it is noted which blob is the log of which build, and realisations; in memory by default. */
   readonly values?: NamedSpaces;
 }

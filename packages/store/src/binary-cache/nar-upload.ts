@@ -7,7 +7,7 @@ import { NarFormatError } from "../nar/nar-format-error.js";
 import { encodeNixBase32 } from "../nixbase32.js";
 import { createSha256, type Sha256 } from "../sha256/sha256.js";
 import { BlobCopy } from "./blob-copy.js";
-import type { CacheParts } from "./cache-parts.js";
+import type { CacheParts, StagedServices } from "./cache-parts.js";
 import { type CacheRequest, type CacheResponse, DONE, headerOf } from "./exchange.js";
 import type { NarFileName } from "./nar-file.js";
 import { CacheRefusal } from "./refusal.js";
@@ -42,14 +42,17 @@ export async function putNarFile(
   const hashed = sha256 === undefined ? bytes : hashing(bytes, sha256);
   const copy = copyOf(parts, request, compression);
   const file = copy === undefined ? hashed : copying(hashed, copy);
+  const stage = parts.stage();
   try {
-    const nar = await ingest(parts, request, body, decompress(compression, file));
+    const upload = { parts, request, body, stage };
+    const nar = await ingest(upload, decompress(compression, file));
     if (!body.ended) {
       throw new CacheRefusal(400, "there is more in the body than one compressed NAR");
     }
     checkHash(sha256?.digest() ?? nar.narSha256, name);
-    // None needs another one, and together they are made durable at once.
+    // They come after all content, and all of it is made durable at once.
     await Promise.all([
+      stage.durable(),
       parts.narRoots.put(nar.narSha256, nar),
       equalBytes(nar.narSha256, name.fileSha256)
         ? undefined
@@ -96,15 +99,21 @@ async function* copying(
   }
 }
 
+/** An upload on its way. */
+interface Upload {
+  readonly parts: CacheParts;
+  readonly request: CacheRequest;
+  readonly body: RequestBody;
+  readonly stage: StagedServices;
+}
+
 async function ingest(
-  parts: CacheParts,
-  { signal }: CacheRequest,
-  body: RequestBody,
+  { parts, request: { signal }, body, stage }: Upload,
   bytes: AsyncIterable<Uint8Array>,
 ): Promise<IngestedNar> {
   const { maxNarSize } = parts.options;
   try {
-    return await ingestNar(parts, limitRatio(bytes, body), { signal, limits: { maxNarSize } });
+    return await ingestNar(stage, limitRatio(bytes, body), { signal, limits: { maxNarSize } });
   } catch (error) {
     if (!(error instanceof NarFormatError)) throw error;
     const status = error.reason === "nar-too-large" ? 413 : 400;

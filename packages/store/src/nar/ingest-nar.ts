@@ -11,8 +11,12 @@ import type { CastoreServices } from "./renderer.js";
 /** Files up to this size are gathered and stored many at a time; larger ones are streamed. */
 const SMALL_FILE_BYTES = 1024 * 1024;
 
-/** What is gathered before it is handed to the blob service, in bytes. */
-const BATCH_BYTES = 1024 * 1024;
+/**
+ * What is gathered before it is handed to the blob service, in bytes: little at first, so that it has something
+ * to do while more comes, and twice as much each time, since many small batches cost more.
+ */
+const FIRST_BATCH_BYTES = 128 * 1024;
+const MAX_BATCH_BYTES = 1024 * 1024;
 
 /** What has been handed to the blob service and is not acknowledged yet, in bytes. */
 const MAX_UNACKNOWLEDGED_BYTES = 24 * 1024 * 1024;
@@ -82,6 +86,7 @@ class NarIngestion {
   readonly #assembler: NodeAssembler;
   readonly #pending: PendingBatch[] = [];
   #unacknowledged = 0;
+  #batchBytes = FIRST_BATCH_BYTES;
   #complete = false;
   /** What failed first of all that goes on at the same time. */
   #failure: { readonly error: unknown } | undefined;
@@ -137,7 +142,10 @@ class NarIngestion {
           this.#send(batch);
           await this.#streamFile(event);
         } else batch.add(event);
-        if (batch.weight > BATCH_BYTES) this.#send(batch);
+        if (batch.weight > this.#batchBytes) {
+          this.#send(batch);
+          this.#batchBytes = Math.min(2 * this.#batchBytes, MAX_BATCH_BYTES);
+        }
         while (this.#unacknowledged > MAX_UNACKNOWLEDGED_BYTES) yield* await this.#assembleNext();
         event = this.#feed.next() ?? (await this.#event());
       }

@@ -5,7 +5,7 @@
  */
 export { canCompress, type FileCompression } from "../../compression/encoder.js";
 export { BinaryCache } from "../binary-cache.js";
-export type { BinaryCacheOptions, BinaryCacheServices } from "../cache-parts.js";
+export type { BinaryCacheOptions, BinaryCacheServices, StagedServices } from "../cache-parts.js";
 export type { CacheHeaders, CacheRequest, CacheResponse } from "../exchange.js";
 export { binaryCacheRoute } from "../routes.js";
 export { type NodeHandlerOptions, nodeHandler, type TryServe, tryServe } from "./node-handler.js";
