@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import {
   closeSync,
+  existsSync,
   fstatSync,
   ftruncateSync,
   mkdirSync,
@@ -75,7 +76,7 @@ export async function startInBackground(
 
 function openLog(file: string): number {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeDirectory(dirname(file));
     const log = openSync(file, "a+", 0o640);
     if (fstatSync(log).size > MAX_LOG_LENGTH) ftruncateSync(log);
     return log;
@@ -86,6 +87,13 @@ function openLog(file: string): number {
       { cause },
     );
   }
+}
+
+/** Like `recursive`, which does not end where a directory cannot be made in one that is there, as in `/proc`. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path);
 }
 
 /** @returns `undefined` when the process is ready, else its exit status */
