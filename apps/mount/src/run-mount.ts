@@ -1,3 +1,5 @@
+import { realpath } from "node:fs/promises";
+import { join, resolve, sep } from "node:path";
 import {
   type FileSystem,
   FuseError,
@@ -18,6 +20,8 @@ export interface RunMountOptions {
   readonly readAheadKibibytes?: number;
   /** Does without native code even where it could be used. Only root can mount so. */
   readonly withoutNative?: boolean;
+  /** A directory that the file system reads, and that must not be hidden by the mount. */
+  readonly storeDirectory?: string;
   /** Called as soon as the mount answers, with its path. */
   readonly onReady?: (path: string) => void | Promise<void>;
   /** Is told what the file system failed at, see {@link SessionOptions}. */
@@ -39,6 +43,7 @@ export async function runMount(
   options: RunMountOptions = {},
 ): Promise<void> {
   const path = await prepareMountPoint(mountPoint, host);
+  await refuseToHide(path, options.storeDirectory);
   host.signal.throwIfAborted();
   const mount = await mountDevice(path, options);
   const { onError } = options;
@@ -59,6 +64,17 @@ export async function runMount(
     // What waits for an answer of the store may take longer than anybody wants to wait for that.
     await (isOver ? removeRemains(mount) : endMount(parts, host));
   }
+}
+
+/** Reads of the store would go through the mount, and wait for themselves. */
+async function refuseToHide(path: string, storeDirectory: string | undefined): Promise<void> {
+  if (storeDirectory === undefined) return;
+  const directory = await realpath(storeDirectory).catch(() => resolve(storeDirectory));
+  if (!join(directory, sep).startsWith(join(path, sep))) return;
+  throw new FuseError(
+    "INVALID_ARGUMENT",
+    `Cannot mount at ${path}: that would hide the store in ${storeDirectory}`,
+  );
 }
 
 async function beReady(

@@ -122,7 +122,8 @@ async function serveStore(
 ): Promise<void> {
   const { options } = server.invocation;
   const fileSystem = storeFileSystem(store, shown, {
-    listRoot: options.has("list-root"),
+    // A target is listed either way; that it may be shown as a root of its own is our business.
+    listRoot: shown !== undefined || options.has("list-root"),
     xattrs: !options.has("no-xattr"),
     ...(owner === undefined ? {} : { owner }),
   });
@@ -131,6 +132,7 @@ async function serveStore(
   const mountOptions: RunMountOptions = {
     allowOther: options.has("allow-other"),
     readAheadKibibytes: isRemote ? READ_AHEAD.remote : READ_AHEAD.local,
+    ...(place.kind === "directory" ? { storeDirectory: place.directory } : {}),
     withoutNative: server.host.env["TVIX_MOUNT_NATIVE"] === "0",
     onReady: (path) => {
       if (server.background !== undefined) server.background.ready();

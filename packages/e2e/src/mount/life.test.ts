@@ -91,7 +91,7 @@ function statusOf(result: Outcome | number | null): number | null {
 
 describe.skipIf(NO_MOUNTS)("a mount", () => {
   it.each(CASES)("ends by $name: $use, $transport", async ({ transport, way, use }) => {
-    const mount = await rig.mount([], transport);
+    const mount = await rig.mount({ transport });
     const user = await startUser(use, mount.path, big);
     let outcome: Outcome | undefined;
     const elapsed = await timed(async () => {
@@ -119,7 +119,7 @@ describe.skipIf(NO_MOUNTS)("a mount", () => {
   it.each(TRANSPORTS)(
     "that is in use says who uses it, and how to force it: %s",
     async (transport) => {
-      const mount = await rig.mount([], transport);
+      const mount = await rig.mount({ transport });
       const user = await startUser("busy", mount.path, big);
       const holder = new RegExp(
         `process ${user?.pid} \\((?:cat|sh)\\): working directory ${mount.path}`,
@@ -152,7 +152,7 @@ describe.skipIf(NO_MOUNTS)("a mount", () => {
     killed.running.child.kill("SIGKILL");
     await killed.running.outcome;
     expect(isMounted(killed.path)).toBe(true);
-    const again = await rig.mount([], "polled", killed.path);
+    const again = await rig.mount({ path: killed.path });
     expect(again.running.stderr()).toContain("is taken over");
     const { stdout } = await runProgram("stat", ["-c", "%s", join(again.path, big)]);
     expect(stdout.toString()).toBe(`${64 << 20}\n`);

@@ -24,6 +24,17 @@ function isUsable(file: string): boolean {
 /** How requests get from the kernel into the process. */
 export type Transport = "polled" | "threaded";
 
+export interface MountOptions {
+  /** Of the command. */
+  readonly options?: readonly string[];
+  /** What is shown; the whole store by default. */
+  readonly target?: string;
+  /** "polled" by default. */
+  readonly transport?: Transport;
+  /** Where; a new place by default. */
+  readonly path?: string;
+}
+
 /** A mount, served in the foreground by a process of its own. */
 export interface ServedMount {
   readonly path: string;
@@ -57,15 +68,13 @@ export class MountRig {
     return basename(await this.sandbox.text(["import", path]));
   }
 
-  /** Runs `tvix mount --foreground ARGS` until it says that it is ready. */
-  async mount(
-    args: readonly string[] = [],
-    transport: Transport = "polled",
-    path: string = this.newMountPoint(),
-  ): Promise<ServedMount> {
-    const [own, target] = splitTarget(args);
-    const running = this.sandbox.start(["mount", "--foreground", ...own, path, ...target], {
-      env: { TVIX_MOUNT_NATIVE: transport === "threaded" ? "0" : undefined },
+  /** Runs `tvix mount --foreground` until it says that it is ready. */
+  async mount(how: MountOptions = {}): Promise<ServedMount> {
+    const path = how.path ?? this.newMountPoint();
+    const target = how.target === undefined ? [] : [how.target];
+    const words = ["mount", "--foreground", ...(how.options ?? []), path, ...target];
+    const running = this.sandbox.start(words, {
+      env: { TVIX_MOUNT_NATIVE: how.transport === "threaded" ? "0" : undefined },
     });
     let ended: Outcome | undefined;
     running.outcome.then(
@@ -91,12 +100,6 @@ export class MountRig {
     await this.end();
     await this.sandbox.remove();
   }
-}
-
-/** Options, and the target behind the mount point. */
-function splitTarget(args: readonly string[]): readonly [readonly string[], readonly string[]] {
-  const last = args.at(-1);
-  return last === undefined || last.startsWith("-") ? [args, []] : [args.slice(0, -1), [last]];
 }
 
 /** Whether something is mounted at a path, which has no blanks. No file system is asked. */
