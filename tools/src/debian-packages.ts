@@ -73,6 +73,15 @@ export const TEST_NEEDS: readonly DebianNeed[] = [
     debianPackage: "linux-image-cloud-amd64",
     purpose: "the kernel of a virtual machine",
   },
+  { program: "fusermount3", debianPackage: "fuse3", purpose: "mounting without being root" },
+  { program: "rsync", debianPackage: "rsync", purpose: "comparing mounted trees" },
+  { program: "git", debianPackage: "git", purpose: "looking at a checkout that is mounted" },
+  { program: "getfattr", debianPackage: "attr", purpose: "reading attributes of mounted files" },
+  {
+    program: "cc",
+    debianPackage: "build-essential",
+    purpose: "building a program from sources that are mounted",
+  },
 ];
 
 /** What the benchmarks compare with. */
