@@ -1,5 +1,5 @@
 import { B3Digest, type BlobService, CastoreError, DIGEST_LENGTH } from "@tvix/castore";
-import type { Piece } from "./piece.js";
+import type { Piece, Slice } from "./piece.js";
 
 /** Chunks that are longer are not fetched whole, and nor are blobs without chunks. */
 const MAX_PIECE_BYTES = 8 * 1024 * 1024;
@@ -62,38 +62,52 @@ export class BlobLayout {
   }
 
   /** How many pieces there are. */
-  get pieces(): number {
+  get count(): number {
     return this.#starts.length - 1;
   }
 
-  /** Where piece `i` starts. */
-  startOf(i: number): number {
+  /** The pieces that hold bytes from `start` to before `end`, which are in the blob. */
+  pieces(start: number, end: number): Piece[] {
+    const pieces: Piece[] = [];
+    for (let i = this.#indexOf(start); i < this.count && this.#startOf(i) < end; i++) {
+      pieces.push(this.#piece(i));
+    }
+    return pieces;
+  }
+
+  /** {@link pieces}, and which bytes of each. */
+  slices(start: number, end: number): Slice[] {
+    let at = this.#startOf(this.#indexOf(start));
+    return this.pieces(start, end).map((piece) => {
+      const slice = {
+        piece,
+        start: Math.max(0, start - at),
+        end: Math.min(piece.length, end - at),
+      };
+      at += piece.length;
+      return slice;
+    });
+  }
+
+  #startOf(i: number): number {
     return this.#starts[i] as number;
   }
 
-  /** The piece that holds byte `offset`, which is one of the blob. */
-  indexOf(offset: number): number {
+  /** The piece that holds byte `offset`. */
+  #indexOf(offset: number): number {
     let low = 0;
-    let high = this.pieces - 1;
+    let high = this.count - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.startOf(middle + 1) <= offset) low = middle + 1;
+      if (this.#startOf(middle + 1) <= offset) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  /** The pieces that hold bytes from `start` to before `end`; `first` is the number of the first one. */
-  between(start: number, end: number): { readonly first: number; readonly pieces: Piece[] } {
-    const first = this.indexOf(start);
-    const pieces: Piece[] = [];
-    for (let i = first; i < this.pieces && this.startOf(i) < end; i++) pieces.push(this.#piece(i));
-    return { first, pieces };
-  }
-
   #piece(i: number): Piece {
-    const offset = this.startOf(i);
-    const length = this.startOf(i + 1) - offset;
+    const offset = this.#startOf(i);
+    const length = this.#startOf(i + 1) - offset;
     if (this.#chunks === undefined) {
       const key = `${this.#digest.key}@${offset}`;
       return { key, digest: this.#digest, length, part: { offset, blobSize: this.size } };

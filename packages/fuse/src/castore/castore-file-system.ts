@@ -111,10 +111,11 @@ export class CastoreFileSystem implements FileSystem {
     this.#roots = root instanceof B3Digest ? undefined : root;
     this.#rootDigest = root instanceof B3Digest ? root : undefined;
     this.#directories = new DirectoryCache(parts.directories, options.cachedEntries ?? 131_072);
-    this.#reader = new FileReader(parts.blobs, {
+    const limits = {
       cacheBytes: options.contentCacheBytes ?? 64 * 1024 * 1024,
       readAheadBytes: options.readAheadBytes ?? 8 * 1024 * 1024,
-    });
+    };
+    this.#reader = new FileReader(parts.blobs, limits, (slot) => this.#directoryIn(slot));
     this.#owner = options.owner ?? { uid: 0, gid: 0 };
     this.#listRoot = options.listRoot ?? false;
     this.#absentRootSeconds = options.absentRootSeconds ?? 1;
@@ -186,8 +187,13 @@ export class CastoreFileSystem implements FileSystem {
     const length = this.#inodes.size(slot);
     const end = Math.min(length, offset + size);
     if (!(offset < end)) return [];
-    const digest = (): B3Digest => this.#inodes.digest(slot);
-    return this.#reader.read({ nodeId, size: length, digest }, offset, end, () => caller.signal);
+    const readable = {
+      nodeId,
+      size: length,
+      digest: () => this.#inodes.digest(slot),
+      place: () => this.#inodes.place(slot),
+    };
+    return this.#reader.read(readable, offset, end, () => caller.signal);
   }
 
   release(): void {}
@@ -276,6 +282,12 @@ export class CastoreFileSystem implements FileSystem {
       default:
         return { slot };
     }
+  }
+
+  /** The Directory in a slot, if it is one and at hand. */
+  #directoryIn(slot: number): Directory | undefined {
+    if (this.#inodes.kind(slot) !== NODE_KIND.DIRECTORY) return undefined;
+    return this.#directories.peek(this.#inodes.digest(slot));
   }
 
   /** Does something with the Directory in a slot: at once where it is at hand. */

@@ -1,36 +1,37 @@
-/** Content that was fetched together, and shares memory that goes when all of it does. */
-interface Block {
-  readonly keys: readonly string[];
-  readonly bytes: number;
-}
-
+/** A piece of content. */
 interface Cached {
   readonly content: Uint8Array;
-  readonly block: Block;
+  /** How many bytes of it have been given to readers. */
+  served: number;
 }
 
-/** Pieces of content in memory, as many as fit: those that were used last. */
+/**
+ * Pieces of content in memory, as many as fit: those that were used last. A piece that has been read in full is
+ * dropped, since the kernel keeps what it has read.
+ */
 export class ContentCache {
   readonly #maxBytes: number;
+  /** By key; the one that was used last is at the end. */
   readonly #pieces = new Map<string, Cached>();
-  /** The one that was used last is at the end. */
-  readonly #blocks = new Set<Block>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** What all of it takes, in bytes. */
+  /** How many bytes there are. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  get(key: string): Uint8Array | undefined {
+  /** A piece of which `bytes` are given to a reader now. */
+  serve(key: string, bytes: number): Uint8Array | undefined {
     const cached = this.#pieces.get(key);
     if (cached === undefined) return undefined;
-    this.#blocks.delete(cached.block);
-    this.#blocks.add(cached.block);
+    cached.served += bytes;
+    this.#pieces.delete(key);
+    if (cached.served >= cached.content.byteLength) this.#bytes -= cached.content.byteLength;
+    else this.#pieces.set(key, cached);
     return cached.content;
   }
 
@@ -38,36 +39,21 @@ export class ContentCache {
     return this.#pieces.has(key);
   }
 
-  /**
-   * Adds pieces whose contents share `bytes` of memory. More than there is room for at all is not kept.
-   *
-   * @param pieces - by key; those that are there already stay as they are
-   */
-  add(pieces: ReadonlyMap<string, Uint8Array>, bytes: number): void {
-    if (bytes > this.#maxBytes) return;
-    const keys = [...pieces.keys()].filter((key) => !this.#pieces.has(key));
-    if (keys.length === 0) return;
-    const block = { keys, bytes };
-    for (const key of keys) {
-      this.#pieces.set(key, { content: pieces.get(key) as Uint8Array, block });
-    }
-    this.#blocks.add(block);
-    this.#bytes += bytes;
-    for (const old of this.#blocks) {
+  /** Adds a piece that is not there. One that is longer than all there is room for is not kept. */
+  add(key: string, content: Uint8Array): void {
+    const { byteLength } = content;
+    if (byteLength > this.#maxBytes || this.#pieces.has(key)) return;
+    this.#bytes += byteLength;
+    for (const [oldKey, old] of this.#pieces) {
       if (this.#bytes <= this.#maxBytes) break;
-      this.#drop(old);
+      this.#pieces.delete(oldKey);
+      this.#bytes -= old.content.byteLength;
     }
+    this.#pieces.set(key, { content, served: 0 });
   }
 
   clear(): void {
     this.#pieces.clear();
-    this.#blocks.clear();
     this.#bytes = 0;
-  }
-
-  #drop(block: Block): void {
-    this.#blocks.delete(block);
-    this.#bytes -= block.bytes;
-    for (const key of block.keys) this.#pieces.delete(key);
   }
 }

@@ -1,8 +1,9 @@
-import { type B3Digest, type BlobService, SingleFlight } from "@tvix/castore";
+import { type B3Digest, type BlobService, type Directory, SingleFlight } from "@tvix/castore";
 import { BlobLayout } from "./blob-layout.js";
 import { wholePiece } from "./piece.js";
 import { PieceSource } from "./piece-source.js";
 import { ReadAhead } from "./read-ahead.js";
+import { type FilePlace, SiblingAhead } from "./sibling-ahead.js";
 
 /** Files up to this size are fetched whole: a chunk of a larger one is as long. */
 const WHOLE_FILE_BYTES = 512 * 1024;
@@ -14,8 +15,10 @@ const MAX_KEPT_PIECES = 256 * 1024;
 export interface ReadableFile {
   /** By which it is known until {@link FileReader.forget}. */
   readonly nodeId: number;
-  readonly digest: () => B3Digest;
   readonly size: number;
+  readonly digest: () => B3Digest;
+  /** Where it was seen last. */
+  readonly place: () => FilePlace;
 }
 
 /** A larger file. */
@@ -36,14 +39,21 @@ export interface FileReaderLimits {
 export class FileReader {
   readonly #blobs: BlobService;
   readonly #source: PieceSource;
+  readonly #siblings: SiblingAhead;
   readonly #maxWindow: number;
   /** By node id; the one that was read last is at the end. */
   readonly #open = new Map<number, OpenFile>();
   readonly #opening = new SingleFlight<BlobLayout>();
   #keptPieces = 0;
 
-  constructor(blobs: BlobService, limits: FileReaderLimits) {
+  /** @param directoryOf - the Directory in a slot, if it is one and at hand */
+  constructor(
+    blobs: BlobService,
+    limits: FileReaderLimits,
+    directoryOf: (parentSlot: number) => Directory | undefined,
+  ) {
     this.#blobs = blobs;
+    this.#siblings = new SiblingAhead(WHOLE_FILE_BYTES, directoryOf);
     this.#source = new PieceSource(blobs, limits.cacheBytes);
     // Several readers at a time must not throw out what another has not taken yet.
     this.#maxWindow = Math.min(limits.readAheadBytes, limits.cacheBytes / 4);
@@ -73,12 +83,13 @@ export class FileReader {
     const open = this.#open.get(nodeId);
     if (open === undefined) return;
     this.#open.delete(nodeId);
-    this.#keptPieces -= open.layout.pieces;
+    this.#keptPieces -= open.layout.count;
   }
 
   /** Gives up all that is under way and forgets the rest. */
   close(): void {
     this.#source.close();
+    this.#siblings.clear();
     this.#open.clear();
     this.#keptPieces = 0;
   }
@@ -89,12 +100,15 @@ export class FileReader {
     end: number,
     signal: () => AbortSignal,
   ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
-    const piece = wholePiece(file.digest(), file.size);
-    const content = this.#source.peek(piece);
-    if (content !== undefined) return [content.subarray(start, end)];
-    return this.#source
-      .read([piece], signal())
-      .then((contents) => contents.map((bytes) => bytes.subarray(start, end)));
+    const digest = file.digest();
+    const content = this.#source.read(
+      [{ piece: wholePiece(digest, file.size), start, end }],
+      signal,
+    );
+    if (start === 0) {
+      this.#source.readAhead(this.#siblings.note(digest, file.size, file.place()));
+    }
+    return content;
   }
 
   #readLarge(
@@ -103,21 +117,10 @@ export class FileReader {
     end: number,
     signal: () => AbortSignal,
   ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
-    const { first, pieces } = layout.between(start, end);
-    const cut = (content: Uint8Array, i: number): Uint8Array => {
-      const at = layout.startOf(first + i);
-      return content.subarray(Math.max(0, start - at), end - at);
-    };
-    const contents = pieces.map((piece) => this.#source.peek(piece));
-    const isComplete = contents.every((content) => content !== undefined);
-    const result = isComplete
-      ? contents.map(cut)
-      : this.#source.read(pieces, signal()).then((read) => read.map(cut));
+    const content = this.#source.read(layout.slices(start, end), signal);
     const ahead = readAhead.note(start, end);
-    if (ahead !== undefined) {
-      this.#source.readAhead(layout.between(ahead.start, ahead.end).pieces);
-    }
-    return result;
+    if (ahead !== undefined) this.#source.readAhead(layout.pieces(ahead.start, ahead.end));
+    return content;
   }
 
   async #openLarge(file: ReadableFile, signal: AbortSignal): Promise<OpenFile> {
@@ -131,7 +134,7 @@ export class FileReader {
     if (known !== undefined) return known;
     const opened = { layout, readAhead: new ReadAhead(file.size, this.#maxWindow) };
     this.#open.set(file.nodeId, opened);
-    this.#keptPieces += layout.pieces;
+    this.#keptPieces += layout.count;
     for (const nodeId of this.#open.keys()) {
       if (this.#keptPieces <= MAX_KEPT_PIECES || nodeId === file.nodeId) break;
       this.forget(nodeId);

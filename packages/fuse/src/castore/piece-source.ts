@@ -1,28 +1,32 @@
 import { type BlobService, orAbort } from "@tvix/castore";
 import { ContentCache } from "./content-cache.js";
-import { type LoadedPiece, loadPieces } from "./load-pieces.js";
-import type { Piece } from "./piece.js";
+import type { Piece, Slice } from "./piece.js";
+import { type LoadedPiece, PieceLoader } from "./piece-loader.js";
 
 /** Pieces that are fetched together. */
 interface Batch {
   readonly controller: AbortController;
-  /** Whether nobody waits for it yet, and it is fetched all the same. */
+  readonly loading: Promise<readonly LoadedPiece[]>;
+  /** Whether it is fetched though nobody waits for it. */
   readonly isAhead: boolean;
   waiting: number;
+  hasLanded: boolean;
 }
 
+/** A piece on its way. */
 interface Flight {
-  readonly content: Promise<Uint8Array>;
   readonly batch: Batch;
+  /** Its number in the batch. */
+  readonly index: number;
 }
 
 /** Most content that is fetched in one batch, in bytes and in pieces. */
 const MAX_BATCH_BYTES = 1024 * 1024;
-const MAX_BATCH_PIECES = 64;
+const MAX_BATCH_PIECES = 256;
 
 /** Fetches pieces of content, each once for all who want it at the same time, and keeps those that were used last. */
 export class PieceSource {
-  readonly #blobs: BlobService;
+  readonly #loader: PieceLoader;
   readonly #cache: ContentCache;
   readonly #maxAheadBytes: number;
   readonly #flights = new Map<string, Flight>();
@@ -30,34 +34,27 @@ export class PieceSource {
 
   /** @param maxBytes - of content in memory; what is fetched ahead takes half of that at most */
   constructor(blobs: BlobService, maxBytes: number) {
-    this.#blobs = blobs;
+    this.#loader = new PieceLoader(blobs);
     this.#cache = new ContentCache(maxBytes);
     this.#maxAheadBytes = maxBytes / 2;
   }
 
-  /** The content of a piece, if it is at hand. */
-  peek(piece: Piece): Uint8Array | undefined {
-    return this.#cache.get(piece.key);
-  }
-
   /**
-   * Contents in the order of `pieces`.
+   * The bytes of slices, in their order; at once where all are at hand.
    *
    * @throws what the service throws; the reason of `signal` when that aborts, which others do not notice
    */
-  async read(pieces: readonly Piece[], signal: AbortSignal): Promise<Uint8Array[]> {
-    signal.throwIfAborted();
-    const contents = pieces.map((piece) => this.peek(piece));
-    const wanted = new Map<string, Piece>();
-    for (const [i, piece] of pieces.entries()) {
-      if (contents[i] === undefined && this.#flight(piece) === undefined) {
-        wanted.set(piece.key, piece);
-      }
+  read(slices: readonly Slice[], signal: () => AbortSignal): Uint8Array[] | Promise<Uint8Array[]> {
+    const parts: Uint8Array[] = [];
+    const missing: Slice[] = [];
+    for (const slice of slices) {
+      const content = this.#cache.serve(slice.piece.key, slice.end - slice.start);
+      if (content === undefined) missing.push(slice);
+      else parts.push(cut(content, slice));
     }
-    if (wanted.size > 0) this.#start([...wanted.values()], false, () => {});
-    // All of them are taken at once: one that has landed may be gone from the cache again.
-    return Promise.all(
-      pieces.map((piece, i) => contents[i] ?? this.#land(this.#flight(piece) as Flight, signal)),
+    if (missing.length === 0) return parts;
+    return this.#fetch(missing, signal()).then((fetched) =>
+      fetched.length === slices.length ? fetched : merged(slices, missing, parts, fetched),
     );
   }
 
@@ -86,66 +83,96 @@ export class PieceSource {
     this.#cache.clear();
   }
 
-  #startAhead(batch: readonly Piece[], bytes: number): void {
-    if (batch.length === 0 || this.#aheadBytes + bytes > this.#maxAheadBytes) return;
+  async #fetch(slices: readonly Slice[], signal: AbortSignal): Promise<Uint8Array[]> {
+    signal.throwIfAborted();
+    const wanted = new Map<string, Piece>();
+    for (const { piece } of slices) {
+      if (this.#flight(piece) === undefined) wanted.set(piece.key, piece);
+    }
+    if (wanted.size > 0) this.#start([...wanted.values()], false, () => {});
+    // Taken from the batches: what has landed may be gone from the cache again.
+    const flights = slices.map(({ piece }) => this.#flight(piece) as Flight);
+    const batches = [...new Set(flights.map(({ batch }) => batch))];
+    const loaded = new Map<Batch, readonly LoadedPiece[]>();
+    await Promise.all(
+      batches.map(async (batch) => loaded.set(batch, await waitFor(batch, signal))),
+    );
+    return slices.map((slice, i) => {
+      const { batch, index } = flights[i] as Flight;
+      const content = contentOf(loaded.get(batch)?.[index]);
+      this.#cache.serve(slice.piece.key, slice.end - slice.start);
+      return cut(content, slice);
+    });
+  }
+
+  #startAhead(pieces: readonly Piece[], bytes: number): void {
+    if (pieces.length === 0 || this.#aheadBytes + bytes > this.#maxAheadBytes) return;
     this.#aheadBytes += bytes;
-    this.#start(batch, true, () => {
+    this.#start(pieces, true, () => {
       this.#aheadBytes -= bytes;
     });
   }
 
   /** What is under way for a piece and was not given up. */
-  #flight(piece: Piece): Flight | undefined {
-    const flight = this.#flights.get(piece.key);
+  #flight({ key }: Piece): Flight | undefined {
+    const flight = this.#flights.get(key);
     return flight?.batch.controller.signal.aborted === true ? undefined : flight;
-  }
-
-  async #land({ content, batch }: Flight, signal: AbortSignal): Promise<Uint8Array> {
-    batch.waiting++;
-    try {
-      return await orAbort(content, signal);
-    } finally {
-      batch.waiting--;
-      if (batch.waiting === 0 && !batch.isAhead) batch.controller.abort();
-    }
   }
 
   /** Fetches pieces that nobody fetches yet. */
   #start(pieces: readonly Piece[], isAhead: boolean, onEnd: () => void): void {
-    const batch: Batch = { controller: new AbortController(), isAhead, waiting: 0 };
-    const loading = loadPieces(this.#blobs, pieces, batch.controller.signal);
-    for (const [i, piece] of pieces.entries()) {
-      const content = loading.then((loaded) => contentOf(loaded[i]));
-      // It may fail before anybody waits for it.
-      content.catch(() => {});
-      this.#flights.set(piece.key, { content, batch });
-    }
+    const controller = new AbortController();
+    const loading = this.#loader.load(pieces, controller.signal);
+    const batch: Batch = { controller, loading, isAhead, waiting: 0, hasLanded: false };
+    for (const [index, { key }] of pieces.entries()) this.#flights.set(key, { batch, index });
     const land = (): void => {
+      batch.hasLanded = true;
       for (const { key } of pieces) {
         if (this.#flights.get(key)?.batch === batch) this.#flights.delete(key);
       }
       onEnd();
     };
     loading.then((loaded) => {
-      this.#keep(pieces, loaded);
+      for (const [i, { key }] of pieces.entries()) {
+        const content = loaded[i];
+        if (content instanceof Uint8Array) this.#cache.add(key, content);
+      }
       land();
     }, land);
   }
+}
 
-  #keep(pieces: readonly Piece[], loaded: readonly LoadedPiece[]): void {
-    const contents = new Map<string, Uint8Array>();
-    let bytes = 0;
-    for (const [i, piece] of pieces.entries()) {
-      const content = loaded[i];
-      // What was filled together shares memory with what failed.
-      bytes += piece.length;
-      if (content instanceof Uint8Array) contents.set(piece.key, content);
-    }
-    this.#cache.add(contents, bytes);
+/** Waits for a batch, which is given up when the last one who waits is interrupted. */
+async function waitFor(batch: Batch, signal: AbortSignal): Promise<readonly LoadedPiece[]> {
+  batch.waiting++;
+  try {
+    return await orAbort(batch.loading, signal);
+  } finally {
+    batch.waiting--;
+    if (batch.waiting === 0 && !batch.isAhead && !batch.hasLanded) batch.controller.abort();
   }
 }
 
 function contentOf(loaded: LoadedPiece | undefined): Uint8Array {
   if (loaded instanceof Uint8Array) return loaded;
   throw loaded?.error;
+}
+
+function cut(content: Uint8Array, { start, end }: Slice): Uint8Array {
+  return content.subarray(start, end);
+}
+
+/** The parts of all slices, of which those of `missing` came later. */
+function merged(
+  slices: readonly Slice[],
+  missing: readonly Slice[],
+  parts: readonly Uint8Array[],
+  fetched: readonly Uint8Array[],
+): Uint8Array[] {
+  let nextPart = 0;
+  let nextFetched = 0;
+  return slices.map(
+    (slice) =>
+      (slice === missing[nextFetched] ? fetched[nextFetched++] : parts[nextPart++]) as Uint8Array,
+  );
 }

@@ -12,6 +12,13 @@ export interface Piece {
   readonly part?: { readonly offset: number; readonly blobSize: number };
 }
 
+/** Bytes of a piece from `start` to before `end`, which somebody reads. */
+export interface Slice {
+  readonly piece: Piece;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** All of a blob or chunk. */
 export function wholePiece(digest: B3Digest, length: number): Piece {
   return { key: digest.key, digest, length };
