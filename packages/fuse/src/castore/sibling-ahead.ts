@@ -1,4 +1,5 @@
-import type { B3Digest, Directory, FileNode } from "@tvix/castore";
+import type { B3Digest, Directory } from "@tvix/castore";
+import { type EntryOrder, fileAt, inodeOrder, LISTED_ORDER } from "./entry-order.js";
 import { type Piece, wholePiece } from "./piece.js";
 
 /** Directories in which reading is followed. */
@@ -8,15 +9,22 @@ const MAX_DIRECTORIES = 16;
 const FIRST_WINDOW = 64 * 1024;
 const MAX_WINDOW = 1024 * 1024;
 
-/** Most entries that are looked at for what to fetch next. */
-const MAX_ENTRIES = 512;
+/** Most places that are looked at for what to fetch next. */
+const MAX_LOOKED_AT = 512;
+
+/** A reader in order may leave out so many entries: others than files, and what the kernel has already. */
+const MAX_SKIPPED = 16;
 
 /** Reading in one directory. */
 interface Walk {
   readonly directory: Directory;
+  /** Orders in which it may go on. */
+  readonly orders: readonly EntryOrder[];
+  /** The one in which it goes on. */
+  order: EntryOrder;
   /** The entry that was read last. */
   last: number;
-  /** Entries before this one were asked for. */
+  /** Files before this place were asked for. */
   ahead: number;
   /** Of what was asked for, in bytes, and how much of it has been read. */
   asked: number;
@@ -61,22 +69,25 @@ export class SiblingAhead {
     if (walk === undefined || fileAt(walk.directory, index)?.digest.equals(digest) !== true) {
       return this.#begin(digest, parentSlot, index);
     }
-    if (index <= walk.last) {
-      // Somebody else, or from the beginning: no order that could be followed.
-      if (index < walk.last) this.#restart(walk, index);
-      return [];
-    }
+    if (index === walk.last) return [];
     this.#walks.delete(parentSlot);
     this.#walks.set(parentSlot, walk);
+    const isOrdered = this.#follows(walk, index);
+    const place = walk.order.placeOf(index);
     walk.last = index;
-    if (index < walk.ahead) {
+    if (!isOrdered) {
+      this.#judge(walk);
+      walk.ahead = place + 1;
+      return [];
+    }
+    if (place < walk.ahead) {
       walk.used += size;
       if (walk.asked - walk.used > this.#window / 2) return [];
     } else {
       this.#judge(walk);
     }
     this.#window = Math.min(Math.max(FIRST_WINDOW, this.#window * 2), MAX_WINDOW);
-    return this.#next(walk);
+    return this.#next(walk, place);
   }
 
   /** Forgets all directories. */
@@ -91,11 +102,33 @@ export class SiblingAhead {
     if (directory === undefined || fileAt(directory, index)?.digest.equals(digest) !== true) {
       return [];
     }
-    const walk = { directory, last: index, ahead: index + 1, asked: 0, used: 0 };
+    const byInode = inodeOrder(directory);
+    const orders = byInode === undefined ? [LISTED_ORDER] : [LISTED_ORDER, byInode];
+    // Whoever reads all begins near the beginning.
+    const order = orders.reduce((a, b) => (b.placeOf(index) < a.placeOf(index) ? b : a));
+    const place = order.placeOf(index);
+    const walk = { directory, orders, order, last: index, ahead: place + 1, asked: 0, used: 0 };
     this.#walks.delete(parentSlot);
     this.#walks.set(parentSlot, walk);
     if (this.#walks.size > MAX_DIRECTORIES) this.#retire();
-    return this.#window === 0 ? [] : this.#next(walk);
+    return this.#window === 0 ? [] : this.#next(walk, place);
+  }
+
+  /** Whether entry `index` comes next in one of the orders, in which the walk goes on then. */
+  #follows(walk: Walk, index: number): boolean {
+    for (const order of [walk.order, ...walk.orders]) {
+      const last = order.placeOf(walk.last);
+      const place = order.placeOf(index);
+      const end = order === walk.order ? Math.max(walk.ahead, last) : last;
+      if (place <= last || place > end + MAX_SKIPPED) continue;
+      if (order !== walk.order) {
+        this.#judge(walk);
+        walk.order = order;
+        walk.ahead = place;
+      }
+      return true;
+    }
+    return false;
   }
 
   #retire(): void {
@@ -104,12 +137,6 @@ export class SiblingAhead {
       this.#judge(walk);
       return;
     }
-  }
-
-  #restart(walk: Walk, index: number): void {
-    this.#judge(walk);
-    walk.last = index;
-    walk.ahead = index + 1;
   }
 
   /** Learns from what became of what was asked for. */
@@ -121,26 +148,21 @@ export class SiblingAhead {
     walk.used = 0;
   }
 
-  /** The next files, as many as there is room for. */
-  #next(walk: Walk): Piece[] {
-    const { entries } = walk.directory;
+  /** The next files after `place`, as many as there is room for. */
+  #next(walk: Walk, place: number): Piece[] {
     const pieces: Piece[] = [];
-    let i = Math.max(walk.ahead, walk.last + 1);
-    const end = Math.min(entries.length, i + MAX_ENTRIES);
-    for (; i < end; i++) {
-      const node = fileAt(walk.directory, i);
+    let next = Math.max(walk.ahead, place + 1);
+    for (const end = next + MAX_LOOKED_AT; next < end; next++) {
+      const index = walk.order.indexAt(next);
+      if (index < 0 || index >= walk.directory.entries.length) break;
+      const node = fileAt(walk.directory, index);
       if (node === undefined || node.size === 0n || node.size > this.#maxFileBytes) continue;
       const size = Number(node.size);
       if (walk.asked - walk.used + size > this.#window && pieces.length > 0) break;
       pieces.push(wholePiece(node.digest, size));
       walk.asked += size;
     }
-    walk.ahead = i;
+    walk.ahead = next;
     return pieces;
   }
-}
-
-function fileAt(directory: Directory, index: number): FileNode | undefined {
-  const node = directory.entries[index]?.node;
-  return node?.type === "file" ? node : undefined;
 }
