@@ -7,7 +7,6 @@ import type {
   Message,
   MessageInitShape,
 } from "@bufbuild/protobuf";
-import { create, isMessage } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -22,6 +21,7 @@ import {
 import { ACCEPT_ENCODING } from "../wire/compression.js";
 import { type AnyFn, compose } from "../wire/interceptors.js";
 import { addMetadata } from "../wire/metadata.js";
+import { normalize, normalizeAll } from "../wire/normalize.js";
 import { formatTimeout } from "../wire/timeout.js";
 import { abortError, ClientCall } from "./call.js";
 import type { Connector } from "./connector.js";
@@ -280,28 +280,4 @@ function streamResponse(method: DescMethod, call: ClientCall): StreamResponse {
       return call.trailer;
     },
   };
-}
-
-function normalize(schema: DescMessage, message: unknown): Message {
-  return isMessage(message, schema) ? message : create(schema, message as never);
-}
-
-/** Interceptors see whole messages, as connect shows them. */
-function normalizeAll(
-  schema: DescMessage,
-  messages: AsyncIterable<unknown>,
-): AsyncIterable<Message> {
-  const source = messages[Symbol.asyncIterator]();
-  const iterator: AsyncIterableIterator<Message> = {
-    async next() {
-      const result = await source.next();
-      return result.done ? result : { done: false, value: normalize(schema, result.value) };
-    },
-    async return() {
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => iterator,
-  };
-  return iterator;
 }

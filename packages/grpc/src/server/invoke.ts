@@ -1,7 +1,6 @@
 /** Calls the implementation of a method, through interceptors where there are any. */
 
-import type { DescMessage, Message } from "@bufbuild/protobuf";
-import { create, isMessage } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -12,6 +11,7 @@ import {
 } from "@connectrpc/connect";
 import type { Inbox } from "../wire/inbox.js";
 import { type AnyFn, compose, once } from "../wire/interceptors.js";
+import { normalize, normalizeAll } from "../wire/normalize.js";
 import { type CallContext, overrideContext } from "./call-context.js";
 import type { MethodEntry } from "./method-table.js";
 
@@ -112,34 +112,13 @@ async function runLast(
     message = normalize(spec.method.output, await impl(request.message, handlerContext));
   } else if (spec.kind === "client_streaming") {
     message = once(normalize(spec.method.output, await impl(messages, handlerContext)));
-  } else if (spec.kind === "server_streaming") {
-    const first = await messages[Symbol.asyncIterator]().next();
-    message = normalizeAll(spec.method.output, impl(first.value, handlerContext));
   } else {
-    message = normalizeAll(spec.method.output, impl(messages, handlerContext));
+    const isSingle = spec.kind === "server_streaming";
+    const input = isSingle ? (await messages[Symbol.asyncIterator]().next()).value : messages;
+    const answers = impl(input, handlerContext) as AsyncIterable<unknown>;
+    message = normalizeAll(spec.method.output, answers);
   }
   return { ...common, stream: spec.kind !== "unary", message } as unknown as UnaryResponse;
-}
-
-function normalize(schema: DescMessage, message: unknown): Message {
-  return isMessage(message, schema) ? message : create(schema, message as never);
-}
-
-/** Interceptors see whole messages, as connect shows them. `return()` reaches the handler. */
-function normalizeAll(schema: DescMessage, messages: unknown): AsyncIterable<Message> {
-  const source = iteratorOf(messages);
-  const iterator: AsyncIterableIterator<Message> = {
-    async next() {
-      const result = await source.next();
-      return result.done ? result : { done: false, value: normalize(schema, result.value) };
-    },
-    async return() {
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => iterator,
-  };
-  return iterator;
 }
 
 function withTrailers(
