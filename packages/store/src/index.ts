@@ -66,18 +66,14 @@ export {
   NarLayout,
 } from "./nar/nar-layout.js";
 export { NarLayouts, type NarLayoutsOptions } from "./nar/nar-layouts.js";
+export { MAX_NAR_FILE_BYTES, NAR_NESTING_LIMIT, type NarLimits } from "./nar/nar-limits.js";
 export {
   type FormatNarListingOptions,
   formatNarListing,
   MAX_NAR_LISTING_LENGTH,
 } from "./nar/nar-listing.js";
 export { NarListingError, type NarListingErrorReason } from "./nar/nar-listing-error.js";
-export {
-  MAX_NAR_FILE_BYTES,
-  NAR_NESTING_LIMIT,
-  type NarLimits,
-  NarParser,
-} from "./nar/nar-parser.js";
+export { NarParser } from "./nar/nar-parser.js";
 export { type ReadNarOptions, readNar } from "./nar/nar-reader.js";
 export { NarRenderError, type NarRenderErrorReason } from "./nar/nar-render-error.js";
 export type { ContentRange, FileStep, NarStep, Place } from "./nar/nar-steps.js";

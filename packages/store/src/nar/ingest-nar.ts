@@ -4,7 +4,7 @@ import type { NarCalculation } from "../nar-calculation.js";
 import { NarBatch } from "./nar-batch.js";
 import type { NarEvent, NarFileBegin } from "./nar-event.js";
 import { NarFeed } from "./nar-feed.js";
-import type { NarLimits } from "./nar-parser.js";
+import type { NarLimits } from "./nar-limits.js";
 import { NodeAssembler, type TreeStep } from "./node-assembler.js";
 import type { CastoreServices } from "./renderer.js";
 

@@ -2,7 +2,8 @@ import { abortable } from "@tvix/castore";
 import type { NarCalculation } from "../nar-calculation.js";
 import { createSha256 } from "../sha256/sha256.js";
 import type { NarEvent } from "./nar-event.js";
-import { type NarLimits, NarParser } from "./nar-parser.js";
+import type { NarLimits } from "./nar-limits.js";
+import { NarParser } from "./nar-parser.js";
 
 export interface NarFeedOptions {
   readonly limits?: NarLimits | undefined;

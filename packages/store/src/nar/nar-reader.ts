@@ -1,6 +1,7 @@
 import { abortable } from "@tvix/castore";
 import type { NarEvent } from "./nar-event.js";
-import { type NarLimits, NarParser } from "./nar-parser.js";
+import type { NarLimits } from "./nar-limits.js";
+import { NarParser } from "./nar-parser.js";
 
 export interface ReadNarOptions {
   /** Ends the reading: it rejects with the signal's reason. */

@@ -1,8 +1,8 @@
 import { CastoreError, PathComponent, SymlinkTarget } from "@tvix/castore";
 import { JsonScanner } from "./json-scanner.js";
+import { NAR_NESTING_LIMIT } from "./nar-limits.js";
 import { MAX_NAR_LISTING_LENGTH } from "./nar-listing.js";
 import { NarListingError } from "./nar-listing-error.js";
-import { NAR_NESTING_LIMIT } from "./nar-parser.js";
 
 /** A file in a listing. */
 export interface ListedFile {

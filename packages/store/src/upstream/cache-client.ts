@@ -1,10 +1,11 @@
-import { concatBytes, escapeBytes, toLatin1 } from "@tvix/castore";
+import { concatBytes } from "@tvix/castore";
 import { Semaphore } from "../semaphore.js";
 import { Attempts, parseRetryAfter, type RetryPolicy, withRetries } from "./attempts.js";
 import { type CacheAddress, showUrl } from "./cache-address.js";
 import { type Clock, SYSTEM_CLOCK } from "./clock.js";
 import { decodeContent } from "./content-decoding.js";
 import { NodeTransport } from "./node-transport.js";
+import { drain, firstLine } from "./read-answer.js";
 import type { HttpRequest, HttpResponse, HttpTransport } from "./transport.js";
 import { UpstreamError } from "./upstream-error.js";
 
@@ -135,16 +136,15 @@ export class CacheClient {
    */
   async has(url: URL, signal?: AbortSignal): Promise<boolean> {
     return await withRetries(this.attempts(signal), async () => {
-      const release = await this.#places.acquire(signal);
-      try {
-        const response = await this.open({ method: "HEAD", url, headers: {} }, signal);
-        if (response === undefined) return false;
-        await drain(response);
-        return true;
-      } finally {
-        release();
-      }
+      return await this.#places.run(() => this.#hasOnce(url, signal), signal);
     });
+  }
+
+  async #hasOnce(url: URL, signal?: AbortSignal): Promise<boolean> {
+    const response = await this.open({ method: "HEAD", url, headers: {} }, signal);
+    if (response === undefined) return false;
+    await drain(response);
+    return true;
   }
 
   /**
@@ -339,39 +339,6 @@ export class CacheClient {
       await iterator.return?.();
     }
   }
-}
-
-/** Most of an answer that nobody wants that is read, to keep the connection. */
-const DRAIN_BYTES = 64 * 1024;
-
-async function drain(response: HttpResponse): Promise<void> {
-  await readSome(response, DRAIN_BYTES);
-}
-
-/** What a server has to say about a refusal: one line of text, with nothing in it that drives a terminal. */
-async function firstLine(response: HttpResponse): Promise<string> {
-  const isText = /^text\/plain\b/i.test(response.headers["content-type"] ?? "");
-  const bytes = await readSome(response, isText ? MAX_MESSAGE_BYTES : 0);
-  const [line = ""] = toLatin1(bytes).split("\n", 1);
-  return isText ? escapeBytes(bytes.subarray(0, line.length)).slice(0, MAX_MESSAGE_BYTES) : "";
-}
-
-const MAX_MESSAGE_BYTES = 500;
-
-/** The first bytes of a body, the rest of which is given up. A body that breaks off has ended. */
-async function readSome(response: HttpResponse, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const bytes of response.body) {
-      parts.push(bytes);
-      length += bytes.byteLength;
-      if (length >= maxBytes) break;
-    }
-  } catch (error) {
-    if (!(error instanceof UpstreamError)) throw error;
-  }
-  return concatBytes(parts).subarray(0, maxBytes);
 }
 
 function about({ method, url }: Exchange): string {
