@@ -20,12 +20,8 @@ export type {
 export type { HttpFallback, HttpRequest, HttpResponse } from "./server/http-surface.js";
 export { DEFAULT_LIMITS, type RpcServerLimits } from "./server/limits.js";
 export type { BoundAddress, ListenAddress, ServerTls } from "./server/listener.js";
-export {
-  type AnswerAtOnce,
-  createRpcServer,
-  type RpcServer,
-  type RpcServerOptions,
-} from "./server/server.js";
+export type { AnswerAtOnce, RpcServer, RpcServerOptions } from "./server/rpc-server.js";
+export { createRpcServer } from "./server/server.js";
 export type { SimpleResponse } from "./server/simple-requests.js";
 export { HealthService } from "./services/health.js";
 export { registerReflection } from "./services/reflection.js";

@@ -7,7 +7,8 @@ import { ServerReflection } from "@tvix/protos/grpc";
 import type { RpcAddress } from "../src/client/address.js";
 import { openRpcChannel, type RpcChannel } from "../src/client/channel.js";
 import type { RpcChannelOptions } from "../src/client/options.js";
-import { createRpcServer, type RpcServer, type RpcServerOptions } from "../src/server/server.js";
+import type { RpcServer, RpcServerOptions } from "../src/server/rpc-server.js";
+import { createRpcServer } from "../src/server/server.js";
 import { EventLog } from "./event-log.js";
 import { testRoutes } from "./services.js";
 

@@ -17,7 +17,8 @@ import { EventLog } from "../../test/event-log.js";
 import { clientsOf, collect, failure, Harness } from "../../test/harness.js";
 import { digest, READ, STAT, testRoutes } from "../../test/services.js";
 import { openRpcChannel } from "../client/channel.js";
-import { createRpcServer, type RpcServer } from "./server.js";
+import type { RpcServer } from "./rpc-server.js";
+import { createRpcServer } from "./server.js";
 
 let harness: Harness | undefined;
 const servers: RpcServer[] = [];

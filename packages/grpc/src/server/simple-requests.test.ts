@@ -5,7 +5,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Harness } from "../../test/harness.js";
 import type { RequestEnd, RequestHead } from "./hooks.js";
-import type { RpcServerOptions } from "./server.js";
+import type { RpcServerOptions } from "./rpc-server.js";
 import { serveSimpleRequests } from "./simple-requests.js";
 
 const SIMPLE = "GET /fast HTTP/1.1\r\nHost: a\r\n\r\n";
