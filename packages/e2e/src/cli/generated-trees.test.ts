@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOutput, nixMissing, ScratchNix } from "./nix.js";
+import { REFUSALS } from "./refusals.js";
 import { removeTree } from "./remove-tree.js";
-import { REFUSALS, TREES } from "./trees.js";
+import { TREES } from "./trees.js";
 import { Sandbox, TVIX } from "./tvix.js";
 
 let nix: ScratchNix;
