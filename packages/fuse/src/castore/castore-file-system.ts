@@ -75,7 +75,10 @@ export interface CastoreFileSystemOptions {
   readonly owner?: Owner;
   /** How long it may take until a root node that was asked for in vain is seen, in seconds; 1 by default. */
   readonly absentRootSeconds?: number;
-  /** Most entries of the Directories in memory, of some 300 bytes each; 131,072 by default. */
+  /**
+   * Most entries of the Directories in memory, of some 300 bytes each; 49,152 by default. Large Directories may have
+   * twice as many besides, and one of them any number.
+   */
   readonly cachedEntries?: number;
   /** Most content in memory, in bytes; 64 MiB by default. */
   readonly contentCacheBytes?: number;
@@ -110,7 +113,7 @@ export class CastoreFileSystem implements FileSystem {
     const { root } = parts;
     this.#roots = root instanceof B3Digest ? undefined : root;
     this.#rootDigest = root instanceof B3Digest ? root : undefined;
-    this.#directories = new DirectoryCache(parts.directories, options.cachedEntries ?? 131_072);
+    this.#directories = new DirectoryCache(parts.directories, options.cachedEntries ?? 49_152);
     const limits = {
       cacheBytes: options.contentCacheBytes ?? 64 * 1024 * 1024,
       readAheadBytes: options.readAheadBytes ?? 8 * 1024 * 1024,

@@ -6,30 +6,31 @@ import {
   SingleFlight,
 } from "@tvix/castore";
 
-/** Decoded Directories, as many as fit: those that were used last. */
+/**
+ * Decoded Directories, as many as fit: those that were used last.
+ *
+ * Large ones are kept apart from the others, which would otherwise push one out while it is listed, and whoever lists it
+ * would fetch it again for each part of the listing.
+ */
 export class DirectoryCache {
   readonly #service: Pick<DirectoryService, "get">;
-  readonly #maxEntries: number;
   readonly #flights = new SingleFlight<Directory>();
-  /** By digest; the one that was used last is at the end. */
-  readonly #cached = new Map<string, Directory>();
-  /** Of all that are cached; each counts for one more, as it takes memory even when it is empty. */
-  #weight = 0;
+  readonly #small: LastUsed;
+  readonly #large: LastUsed;
+  /** Fewer entries make a small Directory. */
+  readonly #largeFrom: number;
 
-  /** @param maxEntries - most entries of all of them together; the one that was used last may have more */
+  /** @param maxEntries - most entries of all small ones together; large ones may have twice as many */
   constructor(service: Pick<DirectoryService, "get">, maxEntries: number) {
     this.#service = service;
-    this.#maxEntries = maxEntries;
+    this.#small = new LastUsed(maxEntries);
+    this.#large = new LastUsed(2 * maxEntries);
+    this.#largeFrom = maxEntries / 4;
   }
 
   /** The Directory, if it is at hand. */
   peek(digest: B3Digest): Directory | undefined {
-    const { key } = digest;
-    const directory = this.#cached.get(key);
-    if (directory === undefined) return undefined;
-    this.#cached.delete(key);
-    this.#cached.set(key, directory);
-    return directory;
+    return this.#small.get(digest.key) ?? this.#large.get(digest.key);
   }
 
   /**
@@ -43,29 +44,57 @@ export class DirectoryCache {
       if (directory === undefined) {
         throw new CastoreError("MISSING_REFERENCE", `Cannot read directory ${digest}: not stored`);
       }
-      this.#add(digest.key, directory);
+      const isLarge = directory.entries.length >= this.#largeFrom;
+      (isLarge ? this.#large : this.#small).add(digest.key, directory);
       return directory;
     };
     return this.#flights.run(digest.key, work, signal);
   }
 
   clear(): void {
-    this.#cached.clear();
-    this.#weight = 0;
-  }
-
-  #add(key: string, directory: Directory): void {
-    if (this.#cached.has(key)) return;
-    this.#cached.set(key, directory);
-    this.#weight += weightOf(directory);
-    for (const [oldKey, old] of this.#cached) {
-      if (this.#weight <= this.#maxEntries || oldKey === key) break;
-      this.#cached.delete(oldKey);
-      this.#weight -= weightOf(old);
-    }
+    this.#small.clear();
+    this.#large.clear();
   }
 }
 
+/** Directories by key, those that were used last. */
+class LastUsed {
+  readonly #maxWeight: number;
+  /** The one that was used last is at the end. */
+  readonly #directories = new Map<string, Directory>();
+  #weight = 0;
+
+  /** @param maxWeight - of all of them; the one that was added last may have more */
+  constructor(maxWeight: number) {
+    this.#maxWeight = maxWeight;
+  }
+
+  get(key: string): Directory | undefined {
+    const directory = this.#directories.get(key);
+    if (directory === undefined) return undefined;
+    this.#directories.delete(key);
+    this.#directories.set(key, directory);
+    return directory;
+  }
+
+  add(key: string, directory: Directory): void {
+    if (this.#directories.has(key)) return;
+    this.#directories.set(key, directory);
+    this.#weight += weightOf(directory);
+    for (const [oldKey, old] of this.#directories) {
+      if (this.#weight <= this.#maxWeight || oldKey === key) break;
+      this.#directories.delete(oldKey);
+      this.#weight -= weightOf(old);
+    }
+  }
+
+  clear(): void {
+    this.#directories.clear();
+    this.#weight = 0;
+  }
+}
+
+/** Also an empty one takes memory. */
 function weightOf(directory: Directory): number {
   return directory.entries.length + 1;
 }
