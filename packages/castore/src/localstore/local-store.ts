@@ -130,7 +130,7 @@ export class LocalStore implements AsyncDisposable {
    * written after that, in any way, is durable no sooner. The promise of every write must be awaited before.
    */
   stage(): StagedWrites {
-    const stage = new Stage();
+    const stage = new Stage(this.#core.staged);
     const writes = new StoreWrites(this.#core, {
       acknowledge: (written, bytes) => stage.acknowledge(written, bytes),
       bytesHere: MAX_STAGED_BYTES_HERE,

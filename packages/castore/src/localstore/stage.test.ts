@@ -115,7 +115,7 @@ describe("LocalStore.stage()", () => {
 
 describe("Stage", () => {
   it("does not wait for what is written, and durable() does", async () => {
-    const stage = new Stage();
+    const stage = new Stage({ bytes: 0 });
     const [first, second] = [deferred(), deferred()];
     await stage.acknowledge(first.promise, 10);
     await stage.acknowledge(second.promise, 10);
@@ -127,7 +127,7 @@ describe("Stage", () => {
   });
 
   it("waits while too much is under way", async () => {
-    const stage = new Stage();
+    const stage = new Stage({ bytes: 0 });
     const [first, second] = [deferred(), deferred()];
     await stage.acknowledge(first.promise, 16 * MIB);
     const taken = stage.acknowledge(second.promise, 1);
@@ -138,8 +138,24 @@ describe("Stage", () => {
     await stage.durable();
   });
 
+  it("waits with little when all stages together have much, and for its own writes only", async () => {
+    const all = { bytes: 0 };
+    const [one, many] = [new Stage(all), new Stage(all)];
+    const [first, second] = [deferred(), deferred()];
+    all.bytes = 64 * MIB;
+    await one.acknowledge(first.promise, 256 * 1024);
+    const taken = one.acknowledge(second.promise, 1);
+    expect(await isSettled(taken)).toBe(false);
+    await many.acknowledge(deferred().promise, 1000);
+    first.resolve();
+    await taken;
+    second.resolve();
+    await one.durable();
+    expect(all.bytes).toBe(64 * MIB + 1000);
+  });
+
   it("reports the first failure, to durable() and to whoever comes later", async () => {
-    const stage = new Stage();
+    const stage = new Stage({ bytes: 0 });
     const [first, second] = [deferred(), deferred()];
     await stage.acknowledge(first.promise, 1);
     await stage.acknowledge(second.promise, 1);

@@ -19,6 +19,7 @@ import type { RecordKind } from "./pack-format.js";
 import type { DerivedEntry, RecordCount, WriteJob, WriteOutcome } from "./pack-writer.js";
 import { paddedKey } from "./record.js";
 import { RecordReader } from "./record-reader.js";
+import type { StagedBytes } from "./stage.js";
 import { StoreWrites } from "./store-writes.js";
 import type { RecoveryReport } from "./write-session.js";
 import { Writer } from "./writer.js";
@@ -81,6 +82,7 @@ export class StoreCore {
   readonly blocks: BlockPool = new BlockPool(CHUNK_BLOCK_BYTES);
   /** Each is durable when its promise fulfils. */
   readonly writes: StoreWrites = new StoreWrites(this);
+  readonly staged: StagedBytes = { bytes: 0 };
   recovery: RecoveryReport | undefined;
   /** For records that are read, changed and written again. */
   readonly updates: KeyQueue = new KeyQueue();

@@ -1,6 +1,7 @@
 import type { B3Digest, Directory, DirectorySizeRule, Node } from "@tvix/castore";
 import { StoreError } from "../errors.js";
 import type { NarCalculation } from "../nar-calculation.js";
+import { PROCESS_BUDGET } from "./ingest-budget.js";
 import { NarBatch } from "./nar-batch.js";
 import type { NarEvent, NarFileBegin } from "./nar-event.js";
 import { NarFeed } from "./nar-feed.js";
@@ -18,7 +19,7 @@ const SMALL_FILE_BYTES = 1024 * 1024;
 const FIRST_BATCH_BYTES = 128 * 1024;
 const MAX_BATCH_BYTES = 1024 * 1024;
 
-/** What has been handed to the blob service and is not acknowledged yet, in bytes. */
+/** What one ingestion has handed to the blob service and is not acknowledged yet, in bytes; less when there are many. */
 const MAX_UNACKNOWLEDGED_BYTES = 24 * 1024 * 1024;
 
 /**
@@ -116,6 +117,8 @@ class NarIngestion {
     } finally {
       await directories.return();
       await Promise.allSettled(this.#pending.map(({ digests }) => digests));
+      // What failed, or was never assembled, is not under way any more.
+      this.#count(-this.#unacknowledged);
     }
   }
 
@@ -142,11 +145,11 @@ class NarIngestion {
           this.#send(batch);
           await this.#streamFile(event);
         } else batch.add(event);
-        if (batch.weight > this.#batchBytes) {
+        if (batch.weight > (PROCESS_BUDGET.isTight ? FIRST_BATCH_BYTES : this.#batchBytes)) {
           this.#send(batch);
           this.#batchBytes = Math.min(2 * this.#batchBytes, MAX_BATCH_BYTES);
         }
-        while (this.#unacknowledged > MAX_UNACKNOWLEDGED_BYTES) yield* await this.#assembleNext();
+        while (this.#hasTooMuch()) yield* await this.#assembleNext();
         event = this.#feed.next() ?? (await this.#event());
       }
       this.#send(batch);
@@ -223,15 +226,25 @@ class NarIngestion {
   #await(batch: PendingBatch): void {
     batch.digests.catch((error: unknown) => this.#fail(error));
     this.#pending.push(batch);
-    this.#unacknowledged += batch.weight;
+    this.#count(batch.weight);
   }
 
   async #assembleNext(): Promise<Directory[]> {
     const { steps, digests, weight } = this.#pending[0] as PendingBatch;
     const completed = this.#assembler.take(steps, await digests);
     this.#pending.shift();
-    this.#unacknowledged -= weight;
+    this.#count(-weight);
     return completed;
+  }
+
+  #hasTooMuch(): boolean {
+    const mustWait = PROCESS_BUDGET.mustWait(this.#unacknowledged, MAX_UNACKNOWLEDGED_BYTES);
+    return mustWait && this.#pending.length > 0;
+  }
+
+  #count(bytes: number): void {
+    this.#unacknowledged += bytes;
+    PROCESS_BUDGET.add(bytes);
   }
 
   /** Ends everything that is under way: nobody waits for a source that says nothing. */
