@@ -1,6 +1,7 @@
 import {
   abortConnection,
   type DeviceMount,
+  detachMount,
   forceUnmount,
   isDeadMount,
   MOUNT_TYPE,
@@ -47,7 +48,7 @@ export async function endMount(parts: ServedMount, host: MountHost): Promise<voi
 export async function removeRemains(mount: DeviceMount): Promise<void> {
   for (const { path } of await placesOf(mount)) {
     // Another mount may have got the same number meanwhile.
-    if (await isDeadMount(path)) await unmountPath(path, "lazy");
+    if (await isDeadMount(path)) await detachMount({ path, device: mount.device });
   }
 }
 

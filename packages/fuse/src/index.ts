@@ -42,7 +42,13 @@ export {
 } from "./mount/mount-device.js";
 export { isDeadMount, locateMountPoint, type MountPoint } from "./mount/mount-point.js";
 export { type MountEntry, mountAt, mountsOn, readMountTable } from "./mount/mount-table.js";
-export { abortConnection, forceUnmount, type UnmountMode, unmountPath } from "./mount/unmount.js";
+export {
+  abortConnection,
+  detachMount,
+  forceUnmount,
+  type UnmountMode,
+  unmountPath,
+} from "./mount/unmount.js";
 export type { Connection, ReaddirPlus } from "./protocol/init.js";
 export type { FailedRequest, OnError } from "./session/error-reports.js";
 export { Session, type SessionOptions } from "./session/session.js";

@@ -66,8 +66,23 @@ export async function forceUnmount({ path, device }: Mounted): Promise<void> {
   const isAborted = await abortConnection(device);
   // It ends the connection too, and fails when somebody still has a file open.
   if (!isAborted && process.geteuid?.() === 0) await runTool("umount", ["-f", "--", path]);
-  const { mounted } = await locateMountPoint(path);
-  if (mounted?.device === device) await unmountPath(path, "lazy");
+  await detachMount({ path, device });
+}
+
+/**
+ * Takes a mount out of the tree, and leaves another one at its place alone. That somebody else has done so
+ * meanwhile is as good.
+ *
+ * @throws {@link FuseError} as {@link unmountPath}
+ */
+export async function detachMount({ path, device }: Mounted): Promise<void> {
+  const isThere = async () => (await locateMountPoint(path)).mounted?.device === device;
+  if (!(await isThere())) return;
+  try {
+    await unmountPath(path, "lazy");
+  } catch (error) {
+    if (await isThere()) throw error;
+  }
 }
 
 /** What is to be unmounted, as the mount table has it. */
