@@ -157,7 +157,8 @@ describe.skipIf(nixMissing !== undefined)("references", () => {
   it.each([
     ["/nix/store/nonsense", 2],
     ["no-such-file", 3],
-    ["/dev/null/x", 1],
+    ["/dev/null/x", 3],
+    ["/dev", 1],
   ])("refuses %s", async (where, expected) => {
     const { status } = await sandbox.run(["import", "--references-from", where, list]);
     expect(status).toBe(expected);
