@@ -18,7 +18,7 @@ export async function withStore<T>(
   invocation: Invocation,
   host: Host,
   work: (store: OpenStore) => Promise<T>,
-  options: LocalStoreOptions = { readOnly: true, recover: true, helpsReading: true },
+  options: LocalStoreOptions = { readOnly: true, recover: true },
 ): Promise<T> {
   return await withStoreAt(storePlace(invocation.options, host), invocation, host, work, options);
 }

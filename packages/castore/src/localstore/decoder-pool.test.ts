@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { B3Digest } from "../digest.js";
 import { expectSameBytes } from "../testing/expectations.js";
@@ -38,8 +37,6 @@ const DYING = new URL(
     'import { parentPort } from "node:worker_threads"; parentPort.on("message", () => process.exit(3));',
   )}`,
 );
-/** A program for a thread that never answers. */
-const SILENT = new URL("data:text/javascript,setInterval(() => {}, 1e9)");
 const THROWING = new URL("data:text/javascript,throw new Error('no memory')");
 
 const WANTED: WantedContent = {
@@ -72,12 +69,6 @@ async function readAll(store: LocalStore, digests: readonly B3Digest[]): Promise
 }
 
 describe("reading many blobs", () => {
-  it("succeeds where the one who asks reads along", async () => {
-    await using store = await LocalStore.open(scratch("store"), { helpsReading: true });
-    const digests = await store.blobs.putMany(BLOBS);
-    for (let round = 0; round < 2; round++) await readAll(store, digests);
-  });
-
   it.each([
     ["can be started", undefined],
     ["cannot be made", REFUSED],
@@ -102,7 +93,6 @@ describe("DecoderPool", () => {
       { indexFile: "/nowhere", packs: "/nowhere" },
       {
         maxThreads: 2,
-        helps: false,
         fillHere: () => {
           throw failure;
         },
@@ -119,7 +109,6 @@ describe("DecoderPool", () => {
       { indexFile: "/nowhere", packs: "/nowhere" },
       {
         maxThreads: 2,
-        helps: false,
         fillHere: () => {
           order.push("read");
           setImmediate(() => order.push("other"));
@@ -132,38 +121,12 @@ describe("DecoderPool", () => {
     expect(order.slice(0, 3)).toEqual(["read", "other", "read"]);
   });
 
-  it.each([
-    [true, 3],
-    [false, 0],
-  ])("reads here what threads have no time for: %s", async (helps, expected) => {
-    threads.url = SILENT;
-    let read = 0;
-    const pool = new DecoderPool(
-      { indexFile: "/nowhere", packs: "/nowhere" },
-      {
-        maxThreads: 1,
-        helps,
-        fillHere: () => {
-          read++;
-          return [];
-        },
-      },
-    );
-    // A thread takes two.
-    const tasks = Array.from({ length: 5 }, () => pool.fill(WANTED).catch(() => "given up"));
-    for (let turn = 0; turn < 20; turn++) await nextTurn();
-    expect(read).toBe(expected);
-    await pool.close();
-    const outcomes = await Promise.all(tasks);
-    expect(outcomes.filter((outcome) => outcome === "given up")).toHaveLength(5 - expected);
-  });
-
   it("rejects what is under way when it is closed", async () => {
     const pool = new DecoderPool(
       { indexFile: "/nowhere", packs: "/nowhere" },
-      { maxThreads: 1, helps: false, fillHere: () => [] },
+      { maxThreads: 1, fillHere: () => [] },
     );
-    threads.url = SILENT;
+    threads.url = new URL("data:text/javascript,setInterval(() => {}, 1e9)");
     const reading = pool.fill(WANTED).catch((error: unknown) => error);
     await pool.close();
     expect(await reading).toMatchObject({ code: "STORAGE" });

@@ -28,8 +28,6 @@ export interface DecoderPoolOptions {
   readonly maxThreads: number;
   /** Takes the place of threads where they cannot be started, or end before their work is done. */
   readonly fillHere: FillHere;
-  /** Whether this thread works along when all others have enough to do. It does nothing else meanwhile. */
-  readonly helps: boolean;
 }
 
 /**
@@ -67,11 +65,10 @@ export class DecoderPool {
   }
 
   #dispatch(): void {
-    while (!this.#closed && this.#waiting.length > 0) {
+    while (this.#waiting.length > 0) {
       const decoder = this.#free(1) ?? this.#start() ?? this.#free(TASKS_PER_THREAD);
       if (decoder === undefined) {
         if (this.#decoders.length === 0) this.#fillHere(this.#waiting.splice(0));
-        else if (this.#options.helps) this.#help();
         return;
       }
       const task = this.#waiting.shift() as Task;
@@ -136,11 +133,6 @@ export class DecoderPool {
     this.#dispatch();
   }
 
-  /** Takes one task, unless there is one: whatever else this thread has to do comes first. */
-  #help(): void {
-    if (this.#here.length === 0) this.#fillHere(this.#waiting.splice(0, 1));
-  }
-
   /** One after the other, each in a turn of its own, so that others get theirs. */
   #fillHere(tasks: readonly Task[]): void {
     const isIdle = this.#here.length === 0;
@@ -157,7 +149,6 @@ export class DecoderPool {
     }
     this.#here.shift();
     if (this.#here.length > 0) setImmediate(() => this.#fillNextHere());
-    else this.#dispatch();
   }
 }
 

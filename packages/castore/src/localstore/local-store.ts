@@ -32,11 +32,6 @@ export interface LocalStoreOptions {
    * seen until another process has done that.
    */
   readonly recover?: boolean;
-  /**
-   * Whether the thread that asks for much reads along with those that are there for it; false by default. That is
-   * faster for who does only one thing, and keeps everybody else waiting for some milliseconds at a time.
-   */
-  readonly helpsReading?: boolean;
   /** What this process does with the store, for the message that other writers show while they wait. */
   readonly purpose?: string;
   /** Called when the first write has to wait for another process, with what is known of it. */
@@ -107,7 +102,6 @@ export class LocalStore implements AsyncDisposable {
       recover: options.recover ?? options.readOnly !== true,
       purpose: options.purpose ?? "a program that uses @tvix/castore",
       decoderThreads: options.decoderThreads,
-      helpsReading: options.helpsReading ?? false,
       packLimit: options.packLimit,
       onWait: options.onWait ?? (() => {}),
     });

@@ -47,7 +47,6 @@ export interface CoreOptions {
   readonly recover: boolean;
   readonly purpose: string;
   readonly decoderThreads: number | undefined;
-  readonly helpsReading: boolean;
   readonly packLimit: number | undefined;
   readonly onWait: (holder: LockHolder | undefined) => void;
 }
@@ -192,7 +191,6 @@ export class StoreCore {
       {
         maxThreads: this.#options.decoderThreads ?? spare,
         fillHere: (wanted) => this.#fillHere(wanted),
-        helps: this.#options.helpsReading,
       },
     );
   }
