@@ -10,6 +10,8 @@ const koffi = requireKoffi("Cannot test");
 /** Like the device, such a socket gives and takes whole messages. From bits/socket_type.h. */
 const SOCK_SEQPACKET = 5;
 
+const ENOMEM = 12;
+
 const kernels: number[] = [];
 
 /** A channel over a socket, and the other end, where the kernel would be. */
@@ -78,17 +80,6 @@ describe.each([
     closeKernel(kernel);
     await served;
     expect(seen).toEqual(Array.from({ length: 300 }, (_, i) => i % 256));
-  });
-
-  it("rejects when the device cannot be read", async () => {
-    const { channel, kernel } = open();
-    // What the kernel has not read when it goes makes the next read here fail.
-    const served = channel.serve((request) => {
-      request.reply([request.bytes]);
-      closeKernel(kernel);
-    });
-    writeSync(kernel, "x");
-    await expect(served).rejects.toMatchObject({ name: "FuseError", code: "SYSTEM" });
   });
 
   it.each([
@@ -167,6 +158,38 @@ describe.each([
 });
 
 describe("PolledDeviceChannel", () => {
+  it("rejects when the device cannot be read, however often it is tried", async () => {
+    const failing = Object.create(koffi, { errno: { value: () => ENOMEM } });
+    const { channel, kernel } = connected(
+      LINUX.O_NONBLOCK,
+      (fd) => new PolledDeviceChannel(failing, fd),
+    );
+    const served = channel.serve(() => {});
+    writeSync(kernel, "x");
+    await expect(served).rejects.toMatchObject({ name: "FuseError", code: "SYSTEM" });
+  });
+
+  it("goes on when something else has overwritten errno", async () => {
+    let lies = 0;
+    const lying = Object.create(koffi, {
+      errno: { value: () => (++lies % 3 === 0 ? koffi.errno() : ENOMEM) },
+    });
+    const { channel, kernel } = connected(
+      LINUX.O_NONBLOCK,
+      (fd) => new PolledDeviceChannel(lying, fd),
+    );
+    const served = channel.serve((request) => request.reply([request.bytes]));
+    for (const text of ["a", "b", "c"]) {
+      writeSync(kernel, text);
+      expect(await received(kernel)).toEqual(new TextEncoder().encode(text));
+      // Until there is nothing left to read, which only errno says.
+      while (lies % 3 !== 0) await turn();
+    }
+    expect(lies).toBeGreaterThanOrEqual(9);
+    closeKernel(kernel);
+    await served;
+  });
+
   it("lets others have their turn", async () => {
     const { channel, kernel } = connected(
       LINUX.O_NONBLOCK,
@@ -184,5 +207,18 @@ describe("PolledDeviceChannel", () => {
     }
     await served;
     expect(seenAtTurns).toEqual(expect.arrayContaining([64, 128]));
+  });
+});
+
+describe("ThreadedDeviceChannel", () => {
+  it("rejects when the device cannot be read", async () => {
+    const { channel, kernel } = connected(0, (fd) => new ThreadedDeviceChannel(fd));
+    // What the kernel has not read when it goes makes the next read here fail.
+    const served = channel.serve((request) => {
+      request.reply([request.bytes]);
+      closeKernel(kernel);
+    });
+    writeSync(kernel, "x");
+    await expect(served).rejects.toMatchObject({ name: "FuseError", code: "SYSTEM" });
   });
 });

@@ -7,6 +7,12 @@ import { type StopWatching, watchReadable } from "../native/watch-readable.js";
 import { DeviceRequest, READ_BUFFER_LENGTH } from "./device-request.js";
 import { ReplyWriter } from "./reply-writer.js";
 
+/**
+ * So often in a row an errno has to come that the device does not have: between the call and the question for it,
+ * the engine may have made calls of its own that failed.
+ */
+const BELIEVED_FAILURES = 3;
+
 /** After so many requests other work of the event loop gets its turn. */
 const REQUESTS_A_TURN = 64;
 
@@ -22,6 +28,7 @@ export class PolledDeviceChannel implements Channel {
   readonly #writer: ReplyWriter;
   #end: ((error?: unknown) => void) | undefined;
   #isClosed = false;
+  #strangeFailures = 0;
 
   /** @param fd - of the device, mounted and non-blocking; it belongs to the channel */
   constructor(koffi: Koffi, fd: number) {
@@ -77,6 +84,7 @@ export class PolledDeviceChannel implements Channel {
       if (this.#isClosed) return;
       const length = this.#libc.read(this.#fd, this.#buffer, READ_BUFFER_LENGTH);
       if (length > 0) {
+        this.#strangeFailures = 0;
         handler(new DeviceRequest(this.#buffer.subarray(0, length), this));
       } else if (!this.#goesOn(length)) {
         return;
@@ -93,6 +101,7 @@ export class PolledDeviceChannel implements Channel {
       case LINUX.EINTR:
         return true;
       case LINUX.EAGAIN:
+        this.#strangeFailures = 0;
         return false;
       // Unmounted, or the connection was aborted.
       case LINUX.ENODEV:
@@ -100,20 +109,27 @@ export class PolledDeviceChannel implements Channel {
         this.#end?.();
         return false;
       default:
+        if (++this.#strangeFailures < BELIEVED_FAILURES) return true;
         this.#end?.(new FuseError("SYSTEM", `Cannot read from the FUSE device: errno ${errno}`));
         return false;
     }
   }
 
+  /** An answer that the device did not take may be written again: one that it took is not asked for any more. */
   #write(bytes: Uint8Array, length: number): void {
-    if (this.#libc.write(this.#fd, bytes, length) === length) return;
-    const errno = this.#libc.errno();
-    throw Object.assign(new Error(`write failed with errno ${errno}`), { code: codeOf(errno) });
+    let errno = 0;
+    for (let failures = 0; failures < BELIEVED_FAILURES; failures++) {
+      if (this.#libc.write(this.#fd, bytes, length) === length) return;
+      errno = this.#libc.errno();
+      const code = KNOWN_CODES.get(errno);
+      if (code !== undefined) throw Object.assign(new Error(`write failed: ${code}`), { code });
+    }
+    throw new Error(`write failed: errno ${errno}`);
   }
 }
 
 /** Names of the errors that a {@link ReplyWriter} knows. */
-function codeOf(errno: number): string {
-  if (errno === LINUX.ENOENT) return "ENOENT";
-  return errno === LINUX.ENODEV ? "ENODEV" : `errno ${errno}`;
-}
+const KNOWN_CODES: ReadonlyMap<number, string> = new Map([
+  [LINUX.ENOENT, "ENOENT"],
+  [LINUX.ENODEV, "ENODEV"],
+]);
