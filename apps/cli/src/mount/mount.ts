@@ -8,7 +8,7 @@ import {
   storeFileSystem,
 } from "@tvix/mount";
 import type { Host, Invocation } from "../command.js";
-import { CliError, EXIT } from "../exit.js";
+import { CliError, EXIT, fileError } from "../exit.js";
 import { withStoreAt } from "../store/open.js";
 import type { OpenStore } from "../store/open-store.js";
 import { type StorePlace, storePlace } from "../store/place.js";
@@ -140,7 +140,12 @@ async function serveStore(
     },
     onError: (error, request) => notes.note(describeFailedRequest(error, request)),
   };
-  await runMount(mountPoint, fileSystem, notes, mountOptions);
+  try {
+    await runMount(mountPoint, fileSystem, notes, mountOptions);
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    throw fileError(`cannot mount at ${mountPoint}`, error);
+  }
 }
 
 /** Lines for people. In a log they tell when, unless the terminal shows them as well. */

@@ -54,7 +54,7 @@ describe.skipIf(NO_MOUNTS)("tvix mount in the background", () => {
   });
 
   it.each([
-    ["is missing", 3, "no such file or directory", () => rig.sandbox.path("missing")],
+    ["is missing", 3, "/missing: no such file", () => rig.sandbox.path("missing")],
     [
       "is a file",
       1,
