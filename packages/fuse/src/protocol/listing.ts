@@ -17,15 +17,15 @@ const TYPE_SHIFT = 12;
  */
 export class ListingWriter implements DirectorySink {
   readonly wantsEntries: boolean;
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #view: DataView;
   readonly #fixedSize: number;
   #used = 0;
   #isFull = false;
   #isClosed = false;
 
-  /** @param buffer - filled up to its end, no further */
-  constructor(buffer: Uint8Array, wantsEntries: boolean) {
+  /** @param buffer - filled up to its end, no further; it may hold anything before */
+  constructor(buffer: Uint8Array<ArrayBuffer>, wantsEntries: boolean) {
     this.wantsEntries = wantsEntries;
     this.#bytes = buffer;
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -64,7 +64,7 @@ export class ListingWriter implements DirectorySink {
   }
 
   /** Takes no more items. */
-  close(): Uint8Array {
+  close(): Uint8Array<ArrayBuffer> {
     this.#isClosed = true;
     return this.#bytes.subarray(0, this.#used);
   }

@@ -5,6 +5,9 @@ import { MAX_LISTING_SIZE } from "../protocol/limits.js";
 import { ListingWriter } from "../protocol/listing.js";
 import type { Exchange } from "./exchange.js";
 import type { Operation } from "./operation.js";
+import { SpareBuffers } from "./spare-buffers.js";
+
+const BUFFERS = new SpareBuffers();
 
 /** READDIR */
 export const READDIR: Operation<ReadRequest, ListingWriter> = listing(false);
@@ -21,6 +24,8 @@ function listing(wantsEntries: boolean): Operation<ReadRequest, ListingWriter> {
     reply(exchange, writer) {
       const items = writer.close();
       exchange.answerData([items], items.byteLength);
+      // The answer is taken, and a closed writer writes no more.
+      BUFFERS.give(items);
     },
   };
 }
@@ -32,7 +37,7 @@ function list(
   wantsEntries: boolean,
 ): Result<ListingWriter> {
   const room = Math.min(size, exchange.bodyCapacity, MAX_LISTING_SIZE);
-  const writer = new ListingWriter(new Uint8Array(room), wantsEntries);
+  const writer = new ListingWriter(BUFFERS.take(room), wantsEntries);
   try {
     const end = fileSystem.readdir(exchange.nodeId, handle, offset, writer, exchange);
     if (!(end instanceof Promise)) return outcome(writer, end);
