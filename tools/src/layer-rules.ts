@@ -41,6 +41,7 @@ const CASTORE_LAYERS: readonly Layer[] = [
       "byte-block.ts",
       "shared-copy.ts",
       "errors.ts",
+      "last-used.ts",
       "on-abort.ts",
       "or-abort.ts",
       "single-flight.ts",

@@ -66,6 +66,7 @@ export {
 export type { RootNodes } from "./directoryservice/root-nodes.js";
 export { CastoreError, type CastoreErrorCode } from "./errors.js";
 export { type Blake3Hash, blake3, createBlake3 } from "./hasher/blake3.js";
+export { LastUsed } from "./last-used.js";
 export {
   Directory,
   type DirectoryEntry,

@@ -1,3 +1,5 @@
+import { LastUsed } from "@tvix/castore";
+
 /** A piece of content. */
 interface Cached {
   readonly content: Uint8Array;
@@ -11,17 +13,16 @@ interface Cached {
  */
 export class ContentCache {
   readonly #maxBytes: number;
-  /** By key; the one that was used last is at the end. */
-  readonly #pieces = new Map<string, Cached>();
-  #bytes = 0;
+  readonly #pieces: LastUsed<string, Cached>;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+    this.#pieces = new LastUsed(maxBytes, ({ content }) => content.byteLength);
   }
 
   /** How many bytes there are. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#pieces.weight;
   }
 
   /** A piece of which `bytes` are given to a reader now. */
@@ -29,9 +30,7 @@ export class ContentCache {
     const cached = this.#pieces.get(key);
     if (cached === undefined) return undefined;
     cached.served += bytes;
-    this.#pieces.delete(key);
-    if (cached.served >= cached.content.byteLength) this.#bytes -= cached.content.byteLength;
-    else this.#pieces.set(key, cached);
+    if (cached.served >= cached.content.byteLength) this.#pieces.delete(key);
     return cached.content;
   }
 
@@ -41,19 +40,11 @@ export class ContentCache {
 
   /** Adds a piece that is not there. One that is longer than all there is room for is not kept. */
   add(key: string, content: Uint8Array): void {
-    const { byteLength } = content;
-    if (byteLength > this.#maxBytes || this.#pieces.has(key)) return;
-    this.#bytes += byteLength;
-    for (const [oldKey, old] of this.#pieces) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.#pieces.delete(oldKey);
-      this.#bytes -= old.content.byteLength;
-    }
-    this.#pieces.set(key, { content, served: 0 });
+    if (content.byteLength > this.#maxBytes || this.#pieces.has(key)) return;
+    this.#pieces.add(key, { content, served: 0 });
   }
 
   clear(): void {
     this.#pieces.clear();
-    this.#bytes = 0;
   }
 }

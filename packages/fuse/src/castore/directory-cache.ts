@@ -3,6 +3,7 @@ import {
   CastoreError,
   type Directory,
   type DirectoryService,
+  LastUsed,
   SingleFlight,
 } from "@tvix/castore";
 
@@ -15,16 +16,16 @@ import {
 export class DirectoryCache {
   readonly #service: Pick<DirectoryService, "get">;
   readonly #flights = new SingleFlight<Directory>();
-  readonly #small: LastUsed;
-  readonly #large: LastUsed;
+  readonly #small: LastUsed<string, Directory>;
+  readonly #large: LastUsed<string, Directory>;
   /** Fewer entries make a small Directory. */
   readonly #largeFrom: number;
 
   /** @param maxEntries - most entries of all small ones together; large ones may have twice as many */
   constructor(service: Pick<DirectoryService, "get">, maxEntries: number) {
     this.#service = service;
-    this.#small = new LastUsed(maxEntries);
-    this.#large = new LastUsed(2 * maxEntries);
+    this.#small = new LastUsed(maxEntries, weightOf);
+    this.#large = new LastUsed(2 * maxEntries, weightOf);
     this.#largeFrom = maxEntries / 4;
   }
 
@@ -54,43 +55,6 @@ export class DirectoryCache {
   clear(): void {
     this.#small.clear();
     this.#large.clear();
-  }
-}
-
-/** Directories by key, those that were used last. */
-class LastUsed {
-  readonly #maxWeight: number;
-  /** The one that was used last is at the end. */
-  readonly #directories = new Map<string, Directory>();
-  #weight = 0;
-
-  /** @param maxWeight - of all of them; the one that was added last may have more */
-  constructor(maxWeight: number) {
-    this.#maxWeight = maxWeight;
-  }
-
-  get(key: string): Directory | undefined {
-    const directory = this.#directories.get(key);
-    if (directory === undefined) return undefined;
-    this.#directories.delete(key);
-    this.#directories.set(key, directory);
-    return directory;
-  }
-
-  add(key: string, directory: Directory): void {
-    if (this.#directories.has(key)) return;
-    this.#directories.set(key, directory);
-    this.#weight += weightOf(directory);
-    for (const [oldKey, old] of this.#directories) {
-      if (this.#weight <= this.#maxWeight || oldKey === key) break;
-      this.#directories.delete(oldKey);
-      this.#weight -= weightOf(old);
-    }
-  }
-
-  clear(): void {
-    this.#directories.clear();
-    this.#weight = 0;
   }
 }
 

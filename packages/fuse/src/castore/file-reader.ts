@@ -1,4 +1,10 @@
-import { type B3Digest, type BlobService, type Directory, SingleFlight } from "@tvix/castore";
+import {
+  type B3Digest,
+  type BlobService,
+  type Directory,
+  LastUsed,
+  SingleFlight,
+} from "@tvix/castore";
 import { BlobLayout } from "./blob-layout.js";
 import { wholePiece } from "./piece.js";
 import { PieceSource } from "./piece-source.js";
@@ -41,10 +47,9 @@ export class FileReader {
   readonly #source: PieceSource;
   readonly #siblings: SiblingAhead;
   readonly #maxWindow: number;
-  /** By node id; the one that was read last is at the end. */
-  readonly #open = new Map<number, OpenFile>();
+  /** By node id. */
+  readonly #open = new LastUsed<number, OpenFile>(MAX_KEPT_PIECES, ({ layout }) => layout.count);
   readonly #opening = new SingleFlight<BlobLayout>();
-  #keptPieces = 0;
 
   /** @param directoryOf - the Directory in a slot, if it is one and at hand */
   constructor(
@@ -71,7 +76,7 @@ export class FileReader {
     signal: () => AbortSignal,
   ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
     if (file.size <= WHOLE_FILE_BYTES) return this.#readSmall(file, start, end, signal);
-    const open = this.#touch(file.nodeId);
+    const open = this.#open.get(file.nodeId);
     if (open !== undefined) return this.#readLarge(open, start, end, signal);
     return this.#openLarge(file, signal()).then((opened) =>
       this.#readLarge(opened, start, end, signal),
@@ -80,10 +85,7 @@ export class FileReader {
 
   /** A file is not known any more by that node id. */
   forget(nodeId: number): void {
-    const open = this.#open.get(nodeId);
-    if (open === undefined) return;
     this.#open.delete(nodeId);
-    this.#keptPieces -= open.layout.count;
   }
 
   /** Gives up all that is under way and forgets the rest. */
@@ -91,7 +93,6 @@ export class FileReader {
     this.#source.close();
     this.#siblings.clear();
     this.#open.clear();
-    this.#keptPieces = 0;
   }
 
   #readSmall(
@@ -130,23 +131,10 @@ export class FileReader {
       (call) => BlobLayout.open(this.#blobs, digest, file.size, call),
       signal,
     );
-    const known = this.#touch(file.nodeId);
+    const known = this.#open.get(file.nodeId);
     if (known !== undefined) return known;
     const opened = { layout, readAhead: new ReadAhead(file.size, this.#maxWindow) };
-    this.#open.set(file.nodeId, opened);
-    this.#keptPieces += layout.count;
-    for (const nodeId of this.#open.keys()) {
-      if (this.#keptPieces <= MAX_KEPT_PIECES || nodeId === file.nodeId) break;
-      this.forget(nodeId);
-    }
+    this.#open.add(file.nodeId, opened);
     return opened;
-  }
-
-  #touch(nodeId: number): OpenFile | undefined {
-    const open = this.#open.get(nodeId);
-    if (open === undefined) return undefined;
-    this.#open.delete(nodeId);
-    this.#open.set(nodeId, open);
-    return open;
   }
 }

@@ -1,4 +1,11 @@
-import { type CallOptions, encodeNode, type Node, SingleFlight, toLatin1 } from "@tvix/castore";
+import {
+  type CallOptions,
+  encodeNode,
+  LastUsed,
+  type Node,
+  SingleFlight,
+  toLatin1,
+} from "@tvix/castore";
 import { NarLayout } from "./nar-layout.js";
 import type { CastoreServices } from "./renderer.js";
 
@@ -18,19 +25,18 @@ export interface NarLayoutsOptions {
 export class NarLayouts {
   readonly #services: CastoreServices;
   readonly #maxBytes: number;
-  /** The one that was used last comes last. */
-  readonly #layouts = new Map<string, NarLayout>();
+  readonly #layouts: LastUsed<string, NarLayout>;
   readonly #flights = new SingleFlight<NarLayout>();
-  #bytes = 0;
 
   constructor(services: CastoreServices, options: NarLayoutsOptions = {}) {
     this.#services = services;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    this.#layouts = new LastUsed(this.#maxBytes, ({ memoryBytes }) => memoryBytes);
   }
 
   /** What the layouts that are remembered take, in bytes. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#layouts.weight;
   }
 
   /** The layout of `root`. @throws like {@link NarLayout.of} */
@@ -38,29 +44,15 @@ export class NarLayouts {
     options.signal?.throwIfAborted();
     const key = toLatin1(encodeNode(root));
     const known = this.#layouts.get(key);
-    if (known === undefined) {
-      const make = (signal: AbortSignal) => this.#make(key, root, signal);
-      return this.#flights.run(key, make, options.signal);
-    }
-    this.#layouts.delete(key);
-    this.#layouts.set(key, known);
-    return known;
+    if (known !== undefined) return known;
+    const make = (signal: AbortSignal) => this.#make(key, root, signal);
+    return this.#flights.run(key, make, options.signal);
   }
 
   async #make(key: string, root: Node, signal: AbortSignal): Promise<NarLayout> {
     const layout = await NarLayout.of(this.#services, root, { signal });
-    this.#remember(key, layout);
+    // One that there is no room for is not to push out all others.
+    if (layout.memoryBytes <= this.#maxBytes) this.#layouts.add(key, layout);
     return layout;
-  }
-
-  #remember(key: string, layout: NarLayout): void {
-    if (layout.memoryBytes > this.#maxBytes || this.#layouts.has(key)) return;
-    this.#layouts.set(key, layout);
-    this.#bytes += layout.memoryBytes;
-    for (const [oldKey, old] of this.#layouts) {
-      if (this.#bytes <= this.#maxBytes) return;
-      this.#layouts.delete(oldKey);
-      this.#bytes -= old.memoryBytes;
-    }
   }
 }
