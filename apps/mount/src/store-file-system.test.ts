@@ -47,7 +47,7 @@ async function store() {
 }
 
 async function namesIn(services: Parameters<typeof storeFileSystem>[0], shown?: NamedNode) {
-  const fileSystem = storeFileSystem(services, shown, { listRoot: true });
+  const fileSystem = storeFileSystem(services, shown, { listRoot: shown === undefined });
   const opened = await fileSystem.opendir(ROOT_NODE_ID);
   if (typeof opened === "number") throw new Error(`opendir failed with errno ${opened}`);
   const sink = new Names();
@@ -69,13 +69,13 @@ describe("storeFileSystem()", () => {
     expect(found).toMatchObject({ attributes: { mode: 0o040555, size: 1 } });
   });
 
-  it("shows a directory by its content", async () => {
+  it("shows a directory by its content, which can always be listed", async () => {
     const { services, node } = await store();
     const shown = { node, name: PathComponent.parse("ignored") };
     expect(await namesIn(services, shown)).toEqual([".", "..", "hello.txt"]);
   });
 
-  it("shows a file under its name", async () => {
+  it("shows a file under its name, which can always be listed", async () => {
     const { services, file } = await store();
     const shown = { node: file, name: PathComponent.parse("greeting") };
     expect(await namesIn(services, shown)).toEqual([".", "..", "greeting"]);

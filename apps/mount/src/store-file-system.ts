@@ -16,19 +16,26 @@ export interface NamedNode {
   readonly name: PathComponent;
 }
 
+/** What is shown of a store, and how. */
+export type StoreFileSystemOptions = Pick<
+  CastoreFileSystemOptions,
+  "listRoot" | "xattrs" | "owner"
+>;
+
 /**
  * A store as a file system: all its store paths by their base names, or one node.
  *
- * @param shown - `undefined` for the whole store
+ * @param shown - `undefined` for the whole store; one node can be listed whatever the options say
  */
 export function storeFileSystem(
   services: MountedServices,
   shown: NamedNode | undefined,
-  options: CastoreFileSystemOptions,
+  options: StoreFileSystemOptions,
 ): CastoreFileSystem {
-  const root =
-    shown === undefined
-      ? new PathInfoRootNodes(services.pathInfos)
-      : rootOfNode(shown.node, shown.name);
-  return new CastoreFileSystem({ ...services, root }, options);
+  if (shown === undefined) {
+    const root = new PathInfoRootNodes(services.pathInfos);
+    return new CastoreFileSystem({ ...services, root }, options);
+  }
+  const root = rootOfNode(shown.node, shown.name);
+  return new CastoreFileSystem({ ...services, root }, { ...options, listRoot: true });
 }

@@ -49,7 +49,7 @@ export {
   type UnmountMode,
   unmountPath,
 } from "./mount/unmount.js";
-export type { Connection, ReaddirPlus } from "./protocol/init.js";
+export type { Connection } from "./protocol/init.js";
 export type { FailedRequest, OnError } from "./session/error-reports.js";
 export { Session, type SessionOptions } from "./session/session.js";
 export { VirtiofsChannel, type VirtiofsChannelOptions } from "./virtiofs/virtiofs-channel.js";

@@ -1,4 +1,5 @@
 import type { Command, Host, Invocation } from "../command.js";
+import { LIST_ROOT, SERVED_FILES } from "../mount/option-specs.js";
 import { TARGET_HELP } from "../target/help.js";
 
 /** `tvix mount [--list-root] [--allow-other] ... MOUNTPOINT [TARGET[/PATH]]` */
@@ -11,14 +12,9 @@ export const mountCommand: Command = {
   ],
   arguments: { usage: "MOUNTPOINT [TARGET[/PATH]]", min: 1, max: 2, completes: "file" },
   options: {
-    "list-root": { summary: "Let the whole store be listed; otherwise its paths have to be known" },
+    ...LIST_ROOT,
     "allow-other": { summary: "Let other users in, too; for users, /etc/fuse.conf must permit it" },
-    "uid-gid": { value: "UID:GID", summary: "Whom all files belong to; 0:0 by default" },
-    "no-xattr": { summary: "Do not show digests as extended attributes (user.tvix.castore.*)" },
-    threads: {
-      value: "N",
-      summary: "Threads that read and verify content of a data directory; by default up to 4",
-    },
+    ...SERVED_FILES,
     foreground: { short: "f", summary: "Do not go into the background" },
     "log-file": {
       value: "FILE",

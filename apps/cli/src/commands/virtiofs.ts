@@ -1,4 +1,5 @@
 import type { Command, Host, Invocation } from "../command.js";
+import { LIST_ROOT, SERVED_FILES } from "../mount/option-specs.js";
 import { TARGET_HELP } from "../target/help.js";
 
 /** `tvix virtiofs [--list-root] [--uid-gid UID:GID] ... SOCKET [TARGET[/PATH]]` */
@@ -11,13 +12,8 @@ export const virtiofsCommand: Command = {
   arguments: { usage: "SOCKET [TARGET[/PATH]]", min: 0, max: 2, completes: "file" },
   options: {
     socket: { value: "PATH", completes: "file", summary: "SOCKET, as other programs call it" },
-    "list-root": { summary: "Let the whole store be listed; otherwise its paths have to be known" },
-    "uid-gid": { value: "UID:GID", summary: "Whom all files belong to; 0:0 by default" },
-    "no-xattr": { summary: "Do not show digests as extended attributes (user.tvix.castore.*)" },
-    threads: {
-      value: "N",
-      summary: "Threads that read and verify content of a data directory; by default up to 4",
-    },
+    ...LIST_ROOT,
+    ...SERVED_FILES,
   },
   examples: [
     {

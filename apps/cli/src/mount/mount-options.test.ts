@@ -1,41 +1,51 @@
 import { describe, expect, it } from "vitest";
 import { Options } from "../args/options.js";
 import { defaultLogFile } from "./background.js";
-import { readOwner, readThreads } from "./mount-options.js";
+import { readServedFiles } from "./mount-options.js";
 import { readMountPoint } from "./mount-point.js";
 
+const NAMES = ["list-root", "uid-gid", "no-xattr", "threads", "quiet"];
+
 function options(name: string, value: string | undefined): Options {
-  return new Options([name], new Map(value === undefined ? [] : [[name, value]]));
+  return new Options(NAMES, new Map(value === undefined ? [] : [[name, value]]));
 }
 
-describe("readOwner()", () => {
+describe("readServedFiles()", () => {
+  it("shows digests and lists no root by default, and never writes to the store", () => {
+    expect(readServedFiles(options("quiet", undefined))).toEqual({
+      store: { readOnly: true, recover: true },
+      files: { listRoot: false, xattrs: true },
+    });
+  });
+
   it.each([
-    [undefined, undefined],
+    ["list-root", { listRoot: true, xattrs: true }],
+    ["no-xattr", { listRoot: false, xattrs: false }],
+  ])("reads --%s", (name, files) => {
+    expect(readServedFiles(options(name, "")).files).toEqual(files);
+  });
+
+  it.each([
     ["0:0", { uid: 0, gid: 0 }],
     ["1000:4294967294", { uid: 1000, gid: 4294967294 }],
-  ])("reads %s", (text, owner) => {
-    expect(readOwner(options("uid-gid", text))).toEqual(owner);
+  ])("reads --uid-gid %s", (text, owner) => {
+    expect(readServedFiles(options("uid-gid", text)).files.owner).toEqual(owner);
   });
 
   it.each(["", "1000", "root:root", "1:", "-1:0", "1:2:3", "4294967295:0", "0x1:0", "1:0 "])(
-    "refuses %j",
+    "refuses --uid-gid %j",
     (text) => {
-      expect(() => readOwner(options("uid-gid", text))).toThrow("needs two numbers");
+      expect(() => readServedFiles(options("uid-gid", text))).toThrow("needs two numbers");
     },
   );
-});
 
-describe("readThreads()", () => {
-  it.each([
-    [undefined, undefined],
-    ["1", 1],
-    ["256", 256],
-  ])("reads %s", (text, threads) => {
-    expect(readThreads(options("threads", text))).toBe(threads);
+  it.each([1, 256])("reads --threads %i", (threads) => {
+    const { store } = readServedFiles(options("threads", String(threads)));
+    expect(store.decoderThreads).toBe(threads);
   });
 
-  it.each(["", "0", "257", "-1", "2.5", "many"])("refuses %j", (text) => {
-    expect(() => readThreads(options("threads", text))).toThrow("a number from 1 to 256");
+  it.each(["", "0", "257", "-1", "2.5", "many"])("refuses --threads %j", (text) => {
+    expect(() => readServedFiles(options("threads", text))).toThrow("a number from 1 to 256");
   });
 });
 

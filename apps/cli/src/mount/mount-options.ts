@@ -1,3 +1,5 @@
+import type { LocalStoreOptions } from "@tvix/castore/local";
+import type { StoreFileSystemOptions } from "@tvix/mount";
 import type { Options } from "../args/options.js";
 import { quote } from "../args/quote.js";
 import { UsageError } from "../exit.js";
@@ -8,13 +10,43 @@ const MAX_ID = 0xff_ff_ff_fe;
 /** Most threads that may be asked for. */
 const MAX_THREADS = 256;
 
+/** What the options of {@link SERVED_FILES} and {@link LIST_ROOT} ask for. */
+export interface ServedFiles {
+  /** How a data directory is opened. */
+  readonly store: LocalStoreOptions;
+  /** What is shown of a store. */
+  readonly files: StoreFileSystemOptions;
+}
+
+/**
+ * What a command line says about the files that it serves.
+ *
+ * @throws {@link UsageError} for a value that is none
+ */
+export function readServedFiles(options: Options): ServedFiles {
+  const threads = readThreads(options);
+  const owner = readOwner(options);
+  return {
+    store: {
+      readOnly: true,
+      recover: true,
+      ...(threads === undefined ? {} : { decoderThreads: threads }),
+    },
+    files: {
+      listRoot: options.has("list-root"),
+      xattrs: !options.has("no-xattr"),
+      ...(owner === undefined ? {} : { owner }),
+    },
+  };
+}
+
 /**
  * The value of `--uid-gid`.
  *
  * @returns `undefined` when it is not given
  * @throws {@link UsageError} for one that is not two numbers
  */
-export function readOwner(options: Options): { uid: number; gid: number } | undefined {
+function readOwner(options: Options): { uid: number; gid: number } | undefined {
   const text = options.value("uid-gid");
   if (text === undefined) return undefined;
   const [, uid, gid] = /^(\d{1,10}):(\d{1,10})$/.exec(text) ?? [];
@@ -31,7 +63,7 @@ export function readOwner(options: Options): { uid: number; gid: number } | unde
  * @returns `undefined` when it is not given
  * @throws {@link UsageError} for one that is not a number from 1 to 256
  */
-export function readThreads(options: Options): number | undefined {
+function readThreads(options: Options): number | undefined {
   const text = options.value("threads");
   if (text === undefined) return undefined;
   const threads = /^\d{1,3}$/.test(text) ? Number(text) : 0;

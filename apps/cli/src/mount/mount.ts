@@ -20,7 +20,7 @@ import {
   startInBackground,
 } from "./background.js";
 import { describeFailedRequest } from "./failed-request.js";
-import { readOwner, readThreads } from "./mount-options.js";
+import { readServedFiles, type ServedFiles } from "./mount-options.js";
 import { readMountPoint } from "./mount-point.js";
 import { shownNode } from "./shown-node.js";
 
@@ -33,8 +33,7 @@ interface Request {
   /** `undefined` for the whole store. */
   readonly target: Target | undefined;
   readonly place: StorePlace;
-  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
-  readonly threads: number | undefined;
+  readonly served: ServedFiles;
 }
 
 /** Mounts the store, or what is in a target, and serves it here or in the background. */
@@ -56,8 +55,7 @@ function readRequest(invocation: Invocation, host: Host): Request {
     mountPoint: readMountPoint(invocation),
     target: text === undefined ? undefined : parseTarget(text),
     place: absolute(storePlace(options, host)),
-    owner: readOwner(options),
-    threads: readThreads(options),
+    served: readServedFiles(options),
   };
 }
 
@@ -89,12 +87,7 @@ async function serve(
   invocation: Invocation,
   host: Host,
 ): Promise<void> {
-  const { place, threads, target } = request;
-  const options = {
-    readOnly: true,
-    recover: true,
-    ...(threads === undefined ? {} : { decoderThreads: threads }),
-  };
+  const { place, served, target } = request;
   await withStoreAt(
     place,
     invocation,
@@ -103,7 +96,7 @@ async function serve(
       const shown = target && (await shownNode(store, target, host.signal));
       await serveStore(store, shown, request, { background, invocation, host });
     },
-    options,
+    served.store,
   );
 }
 
@@ -117,16 +110,11 @@ interface Server {
 async function serveStore(
   store: OpenStore,
   shown: NamedNode | undefined,
-  { mountPoint, place, owner }: Request,
+  { mountPoint, place, served }: Request,
   server: Server,
 ): Promise<void> {
   const { options } = server.invocation;
-  const fileSystem = storeFileSystem(store, shown, {
-    // A target is listed either way; that it may be shown as a root of its own is our business.
-    listRoot: shown !== undefined || options.has("list-root"),
-    xattrs: !options.has("no-xattr"),
-    ...(owner === undefined ? {} : { owner }),
-  });
+  const fileSystem = storeFileSystem(store, shown, served.files);
   const notes = mountNotes(server);
   const isRemote = place.kind === "daemon";
   const mountOptions: RunMountOptions = {

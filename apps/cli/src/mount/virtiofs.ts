@@ -11,7 +11,7 @@ import { withStore } from "../store/open.js";
 import type { OpenStore } from "../store/open-store.js";
 import { parseTarget, type Target } from "../target/target.js";
 import { describeFailedRequest } from "./failed-request.js";
-import { readOwner, readThreads } from "./mount-options.js";
+import { readServedFiles, type ServedFiles } from "./mount-options.js";
 import { shownNode } from "./shown-node.js";
 
 /** What the command line asks for. */
@@ -19,20 +19,14 @@ interface Request {
   readonly socketPath: string;
   /** `undefined` for the whole store. */
   readonly target: Target | undefined;
-  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly served: ServedFiles;
 }
 
 /** Serves the store, or what is in a target, to virtual machines until it is asked to end. */
 export async function virtiofs(invocation: Invocation, host: Host): Promise<number> {
   const request = readRequest(invocation);
-  const threads = readThreads(invocation.options);
-  const options = {
-    readOnly: true,
-    recover: true,
-    ...(threads === undefined ? {} : { decoderThreads: threads }),
-  };
   const serve = (store: OpenStore): Promise<void> => serveStore(store, request, invocation, host);
-  await withStore(invocation, host, serve, options);
+  await withStore(invocation, host, serve, request.served.store);
   return EXIT.ok;
 }
 
@@ -46,13 +40,13 @@ function readRequest({ arguments: words, options }: Invocation): Request {
   return {
     socketPath,
     target: target === undefined ? undefined : parseTarget(target),
-    owner: readOwner(options),
+    served: readServedFiles(options),
   };
 }
 
 async function serveStore(
   store: OpenStore,
-  { socketPath, target, owner }: Request,
+  { socketPath, target, served }: Request,
   { options }: Invocation,
   host: Host,
 ): Promise<void> {
@@ -62,12 +56,7 @@ async function serveStore(
     note: (text) => host.stderr.line(`tvix: ${text}`),
   };
   const virtiofsOptions: RunVirtiofsOptions = {
-    createFileSystem: () =>
-      storeFileSystem(store, shown, {
-        listRoot: options.has("list-root"),
-        xattrs: !options.has("no-xattr"),
-        ...(owner === undefined ? {} : { owner }),
-      }),
+    createFileSystem: () => storeFileSystem(store, shown, served.files),
     onReady: () => {
       if (options.has("quiet")) return;
       notes.note(`virtual machines can connect to ${socketPath}; Ctrl-C ends this`);

@@ -61,14 +61,8 @@ export class PolledDeviceChannel implements Channel {
     else this.#end();
   }
 
-  /** An answer; a device that refuses it ends the channel, since a request would wait for ever. */
   send(parts: readonly Uint8Array[]): void {
-    if (this.#isClosed) return;
-    try {
-      this.#writer.write(parts);
-    } catch (error) {
-      this.#end?.(error);
-    }
+    if (!this.#isClosed) this.#writer.answer(parts, this.#end);
   }
 
   /** The kernel ends the connection when the last descriptor of it is closed. */

@@ -39,6 +39,15 @@ export class ReplyWriter {
     }
   }
 
+  /** Writes an answer; a device that refuses it ends the channel, since a request would wait for ever. */
+  answer(parts: readonly Uint8Array[], endChannel: ((error: unknown) => void) | undefined): void {
+    try {
+      this.write(parts);
+    } catch (error) {
+      endChannel?.(error);
+    }
+  }
+
   #writeParts(parts: readonly Uint8Array[]): void {
     const [first] = parts;
     let length = 0;

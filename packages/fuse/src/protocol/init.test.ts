@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ERRNO } from "../errno.js";
 import { layout, u32 } from "../testing/message.js";
-import { INIT_FLAG } from "./flags.js";
 import { decodeInit, NEWEST_MINOR_VERSION, negotiate } from "./init.js";
 
 function initBody(size: number): { bytes: Uint8Array; start: number; end: number } {
@@ -33,33 +32,23 @@ describe("negotiate()", () => {
     [NEWEST_MINOR_VERSION + 1, NEWEST_MINOR_VERSION],
     [0xffff_ffff, NEWEST_MINOR_VERSION],
   ])("takes of our minor version and %i the smaller one", (minor, expected) => {
-    const connection = negotiate({ major: 7, minor, flags: 0 }, "adaptive");
+    const connection = negotiate({ major: 7, minor, flags: 0 });
     expect(connection?.minor).toBe(expected);
   });
 
   it("agrees on nothing that the kernel did not announce", () => {
     for (let bit = 0; bit < 32; bit++) {
       const flags = (1 << bit) >>> 0;
-      const connection = negotiate({ major: 7, minor: 40, flags }, "adaptive");
+      const connection = negotiate({ major: 7, minor: 40, flags });
       expect([0, flags]).toContain(connection?.flags);
     }
   });
 
-  it.each([
-    ["always", INIT_FLAG.DO_READDIRPLUS],
-    ["adaptive", INIT_FLAG.DO_READDIRPLUS | INIT_FLAG.READDIRPLUS_AUTO],
-    ["never", 0],
-  ] as const)("asks for listings with attributes: %s", (readdirPlus, expected) => {
-    const connection = negotiate({ major: 7, minor: 40, flags: EVERYTHING }, readdirPlus);
-    const both = INIT_FLAG.DO_READDIRPLUS | INIT_FLAG.READDIRPLUS_AUTO;
-    expect((connection?.flags ?? 0) & both).toBe(expected);
-  });
-
   it("agrees on what serves content that never changes, and on nothing else", () => {
-    const connection = negotiate({ major: 7, minor: 40, flags: EVERYTHING }, "never");
-    // ASYNC_READ, NO_OPEN_SUPPORT, PARALLEL_DIROPS, MAX_PAGES, CACHE_SYMLINKS, EXPLICIT_INVAL_DATA, INIT_EXT
+    const connection = negotiate({ major: 7, minor: 40, flags: EVERYTHING });
+    // ASYNC_READ, DO_READDIRPLUS, NO_OPEN_SUPPORT, PARALLEL_DIROPS, MAX_PAGES, CACHE_SYMLINKS, EXPLICIT_INVAL_DATA, INIT_EXT
     expect(connection?.flags).toBe(
-      (1 << 0) | (1 << 17) | (1 << 18) | (1 << 22) | (1 << 23) | (1 << 25) | (1 << 30),
+      (1 << 0) | (1 << 13) | (1 << 17) | (1 << 18) | (1 << 22) | (1 << 23) | (1 << 25) | (1 << 30),
     );
   });
 });

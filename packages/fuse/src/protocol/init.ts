@@ -33,12 +33,6 @@ export interface InitRequest {
   readonly flags: number;
 }
 
-/**
- * Whether listings come with the attributes of what they name: always, never, or as the kernel finds
- * useful from what was asked for before.
- */
-export type ReaddirPlus = "always" | "adaptive" | "never";
-
 /** What was agreed on with the kernel. */
 export interface Connection {
   /** Version of the protocol after `7.`. */
@@ -59,6 +53,7 @@ export function decodeInit(body: RequestBody): InitRequest | Errno {
 
 const WANTED_FLAGS =
   INIT_FLAG.ASYNC_READ |
+  INIT_FLAG.DO_READDIRPLUS |
   INIT_FLAG.NO_OPEN_SUPPORT |
   INIT_FLAG.PARALLEL_DIROPS |
   INIT_FLAG.MAX_PAGES |
@@ -66,23 +61,17 @@ const WANTED_FLAGS =
   INIT_FLAG.EXPLICIT_INVAL_DATA |
   INIT_FLAG.INIT_EXT;
 
-const READDIRPLUS_FLAGS: Readonly<Record<ReaddirPlus, number>> = {
-  always: INIT_FLAG.DO_READDIRPLUS,
-  adaptive: INIT_FLAG.DO_READDIRPLUS | INIT_FLAG.READDIRPLUS_AUTO,
-  never: 0,
-};
-
 /**
  * What is agreed on with a kernel that speaks our major version: of the two minor versions the smaller one,
  * of the features those that both know.
  *
  * @returns `undefined` where its minor version is too old
  */
-export function negotiate(request: InitRequest, readdirPlus: ReaddirPlus): Connection | undefined {
+export function negotiate(request: InitRequest): Connection | undefined {
   if (request.minor < OLDEST_MINOR_VERSION) return undefined;
   return {
     minor: Math.min(request.minor, NEWEST_MINOR_VERSION),
-    flags: request.flags & (WANTED_FLAGS | READDIRPLUS_FLAGS[readdirPlus]),
+    flags: request.flags & WANTED_FLAGS,
   };
 }
 

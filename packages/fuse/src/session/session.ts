@@ -15,7 +15,6 @@ import {
   negotiate,
   OLDEST_MINOR_VERSION,
   OUR_VERSION,
-  type ReaddirPlus,
 } from "../protocol/init.js";
 import {
   encodeDelete,
@@ -43,8 +42,6 @@ const DEFAULT_INTERRUPT_GRACE_MS = 1000;
 
 /** How a session is held. */
 export interface SessionOptions {
-  /** Whether listings come with attributes, which saves a lookup for each name; always by default. */
-  readonly readdirPlus?: ReaddirPlus;
   /** Most requests that the file system works on at once; more wait for their turn. 256 by default. */
   readonly maxInFlight?: number;
   /** Most requests that wait; more are answered with EBUSY. 16,384 by default. */
@@ -71,7 +68,6 @@ export interface SessionOptions {
 export class Session {
   readonly #channel: Channel;
   readonly #fileSystem: FileSystem;
-  readonly #readdirPlus: ReaddirPlus;
   readonly #context: {
     readonly replies: ReplyBuffer;
     readonly reports: ErrorReports;
@@ -87,7 +83,6 @@ export class Session {
   constructor(channel: Channel, fileSystem: FileSystem, options: SessionOptions = {}) {
     this.#channel = channel;
     this.#fileSystem = fileSystem;
-    this.#readdirPlus = options.readdirPlus ?? "always";
     this.#context = {
       replies: new ReplyBuffer(),
       reports: new ErrorReports(options.onError),
@@ -219,7 +214,7 @@ export class Session {
       answerInit(exchange, OUR_VERSION);
     } else {
       const isOurs = request.major === MAJOR_VERSION;
-      const connection = isOurs ? negotiate(request, this.#readdirPlus) : undefined;
+      const connection = isOurs ? negotiate(request) : undefined;
       if (connection === undefined) this.#refuse(exchange, request);
       else this.#reset(exchange, () => this.#connect(exchange, connection));
     }
