@@ -9,8 +9,8 @@ export {
   CastoreFileSystem,
   type CastoreFileSystemOptions,
   type CastoreFileSystemParts,
-  DIGEST_ATTRIBUTES,
 } from "./castore/castore-file-system.js";
+export { DIGEST_ATTRIBUTES } from "./castore/digest-attributes.js";
 export type { Owner } from "./castore/node-entries.js";
 export { type CastoreRoot, rootOfNode } from "./castore/root.js";
 export type { Channel, ChannelRequest, RequestHandler } from "./channel/channel.js";

@@ -23,11 +23,8 @@ import { FILE_TYPE, ROOT_NODE_ID } from "../file-system.js";
 import { Faults, faultyBlobs, faultyDirectories } from "../testing/faulty-services.js";
 import { CALLER, FileSystemClient } from "../testing/file-system-client.js";
 import { ListingSink } from "../testing/listing-sink.js";
-import {
-  CastoreFileSystem,
-  type CastoreFileSystemOptions,
-  DIGEST_ATTRIBUTES,
-} from "./castore-file-system.js";
+import { CastoreFileSystem, type CastoreFileSystemOptions } from "./castore-file-system.js";
+import { DIGEST_ATTRIBUTES } from "./digest-attributes.js";
 import { FOREVER_SECONDS } from "./node-entries.js";
 import { rootOfNode } from "./root.js";
 

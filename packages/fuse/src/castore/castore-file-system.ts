@@ -8,8 +8,6 @@ import {
   PathComponent,
   type RootNodes,
   SingleFlight,
-  toLatin1,
-  toUtf8,
 } from "@tvix/castore";
 import { ERRNO, type Errno } from "../errno.js";
 import type {
@@ -23,6 +21,7 @@ import type {
   OpenReply,
   Result,
 } from "../file-system.js";
+import { digestAttribute, digestAttributes } from "./digest-attributes.js";
 import { DirectoryCache } from "./directory-cache.js";
 import { indexOfName, linksOf } from "./directory-facts.js";
 import { FileReader } from "./file-reader.js";
@@ -46,12 +45,6 @@ import {
 import type { CastoreRoot } from "./root.js";
 import { RootListing } from "./root-listing.js";
 
-/** Attributes that tell the digest behind a file or a directory, as text. */
-export const DIGEST_ATTRIBUTES = {
-  DIRECTORY: "user.tvix.castore.directory.digest",
-  BLOB: "user.tvix.castore.blob.digest",
-} as const;
-
 /** Listings of the root that may be open at a time: each keeps what it has listed. */
 const MAX_ROOT_LISTINGS = 1024;
 
@@ -69,7 +62,7 @@ export interface CastoreFileSystemParts {
 export interface CastoreFileSystemOptions {
   /** Whether a root of {@link RootNodes} can be listed; otherwise that is refused with EPERM. No by default. */
   readonly listRoot?: boolean;
-  /** Whether there are {@link DIGEST_ATTRIBUTES}. Yes by default. */
+  /** Whether there are `DIGEST_ATTRIBUTES`. Yes by default. */
   readonly xattrs?: boolean;
   /** Whom all files belong to; root by default. */
   readonly owner?: Owner;
@@ -125,8 +118,8 @@ export class CastoreFileSystem implements FileSystem {
     this.#inodes = new InodeTable(this.#rootDigest);
     this.#entries = new NodeEntries(this.#inodes, this.#owner);
     if (options.xattrs === false) return;
-    this.getxattr = (nodeId, name) => this.#getxattr(nodeId, name);
-    this.listxattr = (nodeId) => this.#listxattr(nodeId);
+    this.getxattr = (nodeId, name) => digestAttribute(this.#inodes, nodeId, name);
+    this.listxattr = (nodeId) => digestAttributes(this.#inodes, nodeId);
   }
 
   /** How many inodes the kernel knows, the root included. */
@@ -366,35 +359,6 @@ export class CastoreFileSystem implements FileSystem {
     for (let i = Math.max(0, offset - DOT_ITEMS); ; i++) {
       const entry = listing.peek(i) ?? (await listing.pull(i));
       if (entry === undefined || !addEntry(listed, entry, i, sink, enter)) return undefined;
-    }
-  }
-
-  #getxattr(nodeId: number, name: Uint8Array): Result<Uint8Array> {
-    const slot = this.#inodes.slotOf(nodeId);
-    if (slot === 0) return ERRNO.ENOENT;
-    const attribute = this.#digestAttribute(slot);
-    if (attribute === undefined || toLatin1(name) !== attribute) return ERRNO.ENODATA;
-    return toUtf8(this.#inodes.digest(slot).toString());
-  }
-
-  #listxattr(nodeId: number): Result<readonly Uint8Array[]> {
-    const slot = this.#inodes.slotOf(nodeId);
-    if (slot === 0) return ERRNO.ENOENT;
-    const attribute = this.#digestAttribute(slot);
-    return attribute === undefined ? [] : [toUtf8(attribute)];
-  }
-
-  /** The attribute that an inode has, if it has one. */
-  #digestAttribute(slot: number): string | undefined {
-    switch (this.#inodes.kind(slot)) {
-      case NODE_KIND.DIRECTORY:
-        return slot === ROOT_SLOT && this.#roots !== undefined
-          ? undefined
-          : DIGEST_ATTRIBUTES.DIRECTORY;
-      case NODE_KIND.SYMLINK:
-        return undefined;
-      default:
-        return DIGEST_ATTRIBUTES.BLOB;
     }
   }
 }

@@ -58,12 +58,14 @@ export class InodeTable {
   /** The first free slot below; 0 when there is none. */
   #free = 0;
   #count = 1;
+  readonly #hasRootDigest: boolean;
 
   /** @param root - the Directory that is the root, if it is one */
   constructor(root?: B3Digest) {
     this.#columns.kind[ROOT_SLOT] = NODE_KIND.DIRECTORY;
     this.#columns.ino[ROOT_SLOT] = ROOT_NODE_ID;
     this.#columns.parentIno[ROOT_SLOT] = ROOT_NODE_ID;
+    this.#hasRootDigest = root !== undefined;
     if (root === undefined) return;
     root.writeTo(this.#wantedBytes, 0);
     this.#columns.words.set(this.#wanted, ROOT_SLOT * DIGEST_WORDS);
@@ -106,7 +108,12 @@ export class InodeTable {
     return this.#columns.number[slot] as number;
   }
 
-  /** Of a file or a directory. */
+  /** Whether it is a file or a directory; a root that is no Directory is none. */
+  hasDigest(slot: number): boolean {
+    return slot === ROOT_SLOT ? this.#hasRootDigest : this.kind(slot) !== NODE_KIND.SYMLINK;
+  }
+
+  /** Of what {@link hasDigest}. */
   digest(slot: number): B3Digest {
     const { buffer } = this.#columns.words;
     const start = slot * DIGEST_LENGTH;
