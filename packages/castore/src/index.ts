@@ -100,6 +100,7 @@ export {
   PathComponent,
 } from "./path/component.js";
 export { Path } from "./path/path.js";
+export { copyInto } from "./shared-copy.js";
 export { SingleFlight } from "./single-flight.js";
 export { descendTo, getChild } from "./traversal/descend-to.js";
 export { type GetDirectory, type WalkClosureOptions, walkClosure } from "./traversal/walk.js";

@@ -1,4 +1,4 @@
-import { type BlobService, type ByteRange, CastoreError } from "@tvix/castore";
+import { type BlobService, type ByteRange, CastoreError, copyInto } from "@tvix/castore";
 import { FillMemory } from "./fill-memory.js";
 import type { Piece } from "./piece.js";
 
@@ -51,7 +51,7 @@ export class PieceLoader {
       return [];
     }
     const contents: (Uint8Array | undefined)[] = places.map(({ offset, length }, i) =>
-      missed.includes(i) ? undefined : new Uint8Array(memory, offset, length).slice(),
+      missed.includes(i) ? undefined : copyOf(new Uint8Array(memory, offset, length)),
     );
     this.#memory.give(memory);
     return contents;
@@ -60,6 +60,12 @@ export class PieceLoader {
 
 function isPart(piece: Piece): boolean {
   return piece.part !== undefined;
+}
+
+function copyOf(shared: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(shared.byteLength);
+  copyInto(copy, 0, shared);
+  return copy;
 }
 
 function failed(error: unknown): LoadedPiece {
