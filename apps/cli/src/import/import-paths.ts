@@ -16,6 +16,7 @@ import {
   storeDestination,
 } from "./destination.js";
 import { explainUnknownReference } from "./explain-unknown-reference.js";
+import { explainWrongSize } from "./explain-wrong-size.js";
 import { ImportProgress } from "./import-progress.js";
 import { checkOutsideStore } from "./own-store.js";
 import { ReferenceCandidates } from "./reference-candidates.js";
@@ -103,7 +104,9 @@ async function importOne(
     ...(dryRun ? { visitNar: (visit) => visitDiskNar(path, visit, host) } : {}),
   });
   // It may be waiting for another process.
-  const result = await orInterrupt(importing, host.signal).catch(explainUnknownReference);
+  const result = await orInterrupt(importing, host.signal)
+    .catch(explainUnknownReference)
+    .catch(explainWrongSize(sizeRule));
   candidates.addStored(result.storePath);
   progress.finish(result.progress);
   const line = invocation.options.has("json")

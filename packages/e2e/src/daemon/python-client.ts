@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -56,13 +56,25 @@ export class PythonClient {
   /** Runs a script of the folder `python`; its lines by their names. */
   async run(script: string, ...args: readonly string[]): Promise<ReadonlyMap<string, PythonLine>> {
     const { status, stdout, stderr } = await runProgram(PYTHON, [join(SCRIPTS, script), ...args], {
-      env: { PYTHONPATH: this.#stubs, PYTHONDONTWRITEBYTECODE: "1" },
+      env: this.#env,
     });
     if (status !== 0) throw new Error(`${script} ended with ${status}: ${stderr}`);
     const lines = stdout.toString("utf8").trim().split("\n");
     return new Map(
       lines.map((line) => JSON.parse(line) as PythonLine).map((line) => [line.name, line]),
     );
+  }
+
+  /** Starts a script that goes on until its standard input ends. */
+  start(script: string, ...args: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn(PYTHON, [join(SCRIPTS, script), ...args], {
+      env: { ...process.env, ...this.#env },
+      stdio: "pipe",
+    });
+  }
+
+  get #env(): Record<string, string> {
+    return { PYTHONPATH: this.#stubs, PYTHONDONTWRITEBYTECODE: "1" };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
