@@ -45,6 +45,9 @@ const CASTORE_LAYERS: readonly Layer[] = [
       "on-abort.ts",
       "or-abort.ts",
       "single-flight.ts",
+      "linked-abort.ts",
+      "clock.ts",
+      "semaphore.ts",
     ],
     why: "every module uses these, so they can use none without a cycle",
     pure: true,
@@ -104,6 +107,12 @@ const CASTORE_LAYERS: readonly Layer[] = [
     why: "handlers and clients carry the contracts over a wire and know no implementation behind it",
   },
   {
+    name: "combinators",
+    files: ["combinators/"],
+    why: "stores over other stores know the contracts alone, so that any can stand behind any",
+    pure: true,
+  },
+  {
     name: "import",
     files: ["import/"],
     why: "import writes through the contracts; the store it fills is chosen by the caller",
@@ -128,7 +137,7 @@ const CASTORE_LAYERS: readonly Layer[] = [
 const STORE_LAYERS: readonly Layer[] = [
   {
     name: "ground",
-    files: ["errors.ts", "nixbase32.ts", "semaphore.ts"],
+    files: ["errors.ts", "nixbase32.ts"],
     why: "every module uses these, so they can use none without a cycle",
     pure: true,
   },

@@ -50,6 +50,36 @@ export {
   cutChunks,
   DEFAULT_AVERAGE_CHUNK_SIZE,
 } from "./chunking/fastcdc.js";
+export { type Clock, SYSTEM_CLOCK } from "./clock.js";
+export {
+  type AskOptions,
+  type AskStore,
+  fastestAnswer,
+  firstAnswer,
+} from "./combinators/ask-stores.js";
+export {
+  type GuardedCall,
+  GuardedStore,
+  type GuardOptions,
+  type StoreMember,
+} from "./combinators/guarded-store.js";
+export { NegativeAnswers } from "./combinators/negative-answers.js";
+export {
+  failureOfStores,
+  isStoreFailure,
+  type StoreFailure,
+} from "./combinators/store-failures.js";
+export {
+  type HealthTicket,
+  StoreHealth,
+  type StoreHealthOptions,
+} from "./combinators/store-health.js";
+export {
+  type StreamTimeoutOptions,
+  streamWithTimeout,
+  type TimeoutOptions,
+  withTimeout,
+} from "./combinators/with-timeout.js";
 export { B3Digest, DIGEST_LENGTH } from "./digest.js";
 export {
   InvalidDirectoryClosureError,
@@ -67,6 +97,7 @@ export type { RootNodes } from "./directoryservice/root-nodes.js";
 export { CastoreError, type CastoreErrorCode } from "./errors.js";
 export { type Blake3Hash, blake3, createBlake3 } from "./hasher/blake3.js";
 export { LastUsed } from "./last-used.js";
+export { LinkedAbort } from "./linked-abort.js";
 export {
   Directory,
   type DirectoryEntry,
@@ -100,6 +131,7 @@ export {
   PathComponent,
 } from "./path/component.js";
 export { Path } from "./path/path.js";
+export { Semaphore } from "./semaphore.js";
 export { copyInto } from "./shared-copy.js";
 export { SingleFlight } from "./single-flight.js";
 export { descendTo, getChild } from "./traversal/descend-to.js";

@@ -1,4 +1,4 @@
-import { Semaphore } from "@tvix/store/upstream";
+import { Semaphore } from "@tvix/castore";
 import type { PathFacts, Transfer } from "./transfer.js";
 
 /** What became of one path. */

@@ -3,7 +3,7 @@ import type { BlobReader, ByteRange, CallOptions, ChunkMeta } from "../blobservi
 import { type ResolvedRange, resolveRange } from "../blobservice/byte-range.js";
 import { copyBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
-import { LinkedAbort } from "./call.js";
+import { LinkedAbort } from "../linked-abort.js";
 import { readChunked, readContents, readSmall, readUnchunked } from "./remote-reading.js";
 
 /** Blobs up to this size, of which no chunks are known, are verified whole before anything is given out. */

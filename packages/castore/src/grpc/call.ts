@@ -13,7 +13,7 @@ import type {
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import { CastoreError } from "../errors.js";
-import { onAbort } from "../on-abort.js";
+import { LinkedAbort } from "../linked-abort.js";
 import { orAbort } from "../or-abort.js";
 
 /** Waits before each new attempt, in milliseconds: for a connection that broke, and for a short restart. */
@@ -184,30 +184,6 @@ class WatchedInput<T> {
       this.failure = { error };
       throw error;
     }
-  }
-}
-
-/** Why calls end that are through. Shared: to make an error takes longer than to make a small call. */
-const ENDED = new DOMException("The call has ended", "AbortError");
-
-/** Aborts when its parent does or when {@link end} is called, and leaves no listener behind. */
-export class LinkedAbort {
-  readonly #controller = new AbortController();
-  readonly #stopListening: (() => void) | undefined;
-
-  constructor(parent: AbortSignal | undefined) {
-    const abort = (): void => this.#controller.abort(parent?.reason);
-    if (parent?.aborted === true) abort();
-    else this.#stopListening = parent && onAbort(parent, abort);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  end(): void {
-    this.#stopListening?.();
-    this.#controller.abort(ENDED);
   }
 }
 

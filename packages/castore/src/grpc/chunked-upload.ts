@@ -5,9 +5,9 @@ import { chunkSizes } from "../chunking/fastcdc.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { type Blake3Hash, blake3, createBlake3 } from "../hasher/blake3.js";
+import { LinkedAbort } from "../linked-abort.js";
 import { CONTENT_MESSAGE_BYTES, MAX_DIGESTS_PER_CALL } from "../rpc/limits.js";
 import type { BatchClient, PutChunkedBlobMessage, UploadMessages } from "./batch-client.js";
-import { LinkedAbort } from "./call.js";
 import { Grouped } from "./grouped.js";
 import type { UploadCounter } from "./upload-counters.js";
 

@@ -41,6 +41,7 @@ export {
   NODE_FIXTURES,
   type NodeFixture,
 } from "./fixtures.js";
+export { ManualClock } from "./manual-clock.js";
 export { rawBytesField, rawTag, rawVarint, rawVarintField } from "./raw-protobuf.js";
 export { SeededRandom, seededBytes } from "./seeded-random.js";
 export { collect, piecesOf, reusedPiecesOf, type SourceEnd, WatchedSource } from "./sources.js";

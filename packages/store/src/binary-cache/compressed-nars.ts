@@ -1,4 +1,4 @@
-import { type CallOptions, orAbort, toLatin1 } from "@tvix/castore";
+import { type CallOptions, orAbort, Semaphore, toLatin1 } from "@tvix/castore";
 import { compressFile } from "../compression/compress-file.js";
 import type { FileCompression } from "../compression/encoder.js";
 import { StoreError } from "../errors.js";
@@ -7,7 +7,6 @@ import type { CastoreServices } from "../nar/renderer.js";
 import { verifiedNar } from "../nar/verified-nar.js";
 import type { NarRoots } from "../nar-roots/nar-roots.js";
 import type { PathInfo } from "../path-info.js";
-import { Semaphore } from "../semaphore.js";
 import { createSha256 } from "../sha256/sha256.js";
 import type { KeptNar } from "./kept-nar.js";
 import type { KeptNars } from "./kept-nars.js";

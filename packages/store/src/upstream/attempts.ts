@@ -1,4 +1,5 @@
-import { type Clock, SYSTEM_CLOCK, sleep } from "./clock.js";
+import { type Clock, SYSTEM_CLOCK } from "@tvix/castore";
+import { sleep } from "./sleep.js";
 import { UpstreamError } from "./upstream-error.js";
 
 /** How often, and after which pauses, what failed is tried again. */

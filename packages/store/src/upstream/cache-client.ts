@@ -1,8 +1,6 @@
-import { concatBytes } from "@tvix/castore";
-import { Semaphore } from "../semaphore.js";
+import { type Clock, concatBytes, Semaphore, SYSTEM_CLOCK } from "@tvix/castore";
 import { Attempts, parseRetryAfter, type RetryPolicy, withRetries } from "./attempts.js";
 import { type CacheAddress, showUrl } from "./cache-address.js";
-import { type Clock, SYSTEM_CLOCK } from "./clock.js";
 import { decodeContent } from "./content-decoding.js";
 import { NodeTransport } from "./node-transport.js";
 import { drain, firstLine } from "./read-answer.js";

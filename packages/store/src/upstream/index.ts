@@ -9,7 +9,6 @@ export { CompressionError } from "../compression/compression-error.js";
 export { decompress } from "../compression/decompress.js";
 export { canCompress, type FileCompression } from "../compression/encoder.js";
 export { type SniffedStream, sniffStream } from "../compression/sniff-stream.js";
-export { Semaphore } from "../semaphore.js";
 export type { RetryPolicy } from "./attempts.js";
 export { type CacheAddress, parseCacheAddress, showUrl } from "./cache-address.js";
 export {
@@ -20,7 +19,6 @@ export {
   type Exchange,
 } from "./cache-client.js";
 export type { NixCacheInfo } from "./cache-info.js";
-export type { Clock } from "./clock.js";
 export { type CopiedTree, type CopyTreeOptions, copyTree } from "./copy-tree.js";
 export {
   type NixCacheOptions,

@@ -1,4 +1,10 @@
-import { CastoreError, MemoryBlobService, MemoryDirectoryService, toUtf8 } from "@tvix/castore";
+import {
+  CastoreError,
+  type Clock,
+  MemoryBlobService,
+  MemoryDirectoryService,
+  toUtf8,
+} from "@tvix/castore";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { castoreNarUrl } from "../binary-cache/castore-nar-url.js";
 import { ingestNar } from "../nar/ingest-nar.js";
@@ -20,7 +26,6 @@ import {
 import { type MemoryTree, referenceNar } from "../testing/nar-reference.js";
 import { NIX_PATHS, NIX_PUBLIC_KEY } from "../testing/nix-paths.js";
 import { parseCacheAddress } from "./cache-address.js";
-import type { Clock } from "./clock.js";
 import { type NixCacheOptions, NixCachePathInfoService } from "./nix-cache-path-info-service.js";
 
 const ANYBODY = { signatures: "accept-unsigned" } as const;

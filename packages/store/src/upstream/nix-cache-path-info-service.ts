@@ -1,4 +1,10 @@
-import { type CallOptions, equalBytes, SingleFlight, toLatin1 } from "@tvix/castore";
+import {
+  type CallOptions,
+  equalBytes,
+  NegativeAnswers,
+  SingleFlight,
+  toLatin1,
+} from "@tvix/castore";
 import { parseCastoreNarUrl } from "../binary-cache/castore-nar-url.js";
 import { verifyStoredContent } from "../content-address/verify-stored.js";
 import { StoreError } from "../errors.js";
@@ -16,7 +22,6 @@ import { type CacheAddress, showUrl } from "./cache-address.js";
 import { CacheClient, type CacheClientOptions, type CacheTraffic } from "./cache-client.js";
 import { fetchCacheInfo, type NixCacheInfo } from "./cache-info.js";
 import { copyTree } from "./copy-tree.js";
-import { NegativeAnswers } from "./negative-answers.js";
 import { type SignaturePolicy, signatureProblem } from "./signature-policy.js";
 import { takeNar } from "./take-nar.js";
 import { UpstreamError } from "./upstream-error.js";

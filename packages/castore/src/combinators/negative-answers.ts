@@ -1,16 +1,16 @@
-import type { Clock } from "./clock.js";
+import { type Clock, SYSTEM_CLOCK } from "../clock.js";
 
 /** Most answers that are remembered; the oldest goes first. */
 const MAX_ANSWERS = 100_000;
 
-/** Remembers for a while what a cache does not have. */
+/** Remembers for a while what a store does not have. */
 export class NegativeAnswers {
   readonly #until = new Map<string, number>();
   readonly #timeToLive: number;
   readonly #clock: Clock;
 
   /** @param timeToLive - in milliseconds; 0 remembers nothing */
-  constructor(timeToLive: number, clock: Clock) {
+  constructor(timeToLive: number, clock: Clock = SYSTEM_CLOCK) {
     this.#timeToLive = timeToLive;
     this.#clock = clock;
   }
@@ -29,5 +29,10 @@ export class NegativeAnswers {
     if (this.#clock.now() < until) return true;
     this.#until.delete(key);
     return false;
+  }
+
+  /** Forgets one: the store has it now. */
+  delete(key: string): void {
+    this.#until.delete(key);
   }
 }

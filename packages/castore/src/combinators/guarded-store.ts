@@ -1,0 +1,131 @@
+import type { CallOptions } from "../blobservice/blob-service.js";
+import type { Clock } from "../clock.js";
+import { CastoreError } from "../errors.js";
+import { isStoreFailure } from "./store-failures.js";
+import { type HealthTicket, StoreHealth, type StoreHealthOptions } from "./store-health.js";
+import { streamWithTimeout, withTimeout } from "./with-timeout.js";
+
+/** One of several stores. */
+export interface StoreMember<S> {
+  readonly service: S;
+  /** What it is called in messages. */
+  readonly name: string;
+  /**
+   * Longest wait in milliseconds, for an answer and for each piece of a stream; by default that of the
+   * combinator.
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface GuardOptions extends StoreHealthOptions {
+  /** For stores that have no other, in milliseconds; 30,000 by default. */
+  readonly timeoutMs?: number;
+  /** What a stream has to bring on average while it is waited for; 1,024 by default. */
+  readonly minBytesPerSecond?: number;
+}
+
+/** Options of a call to a guarded store: the signal is there always. */
+export interface GuardedCall {
+  readonly signal: AbortSignal;
+}
+
+const TIMEOUT_MS = 30_000;
+
+/** A store that is waited for so long and no longer, and is left alone for a while after failures in a row. */
+export class GuardedStore<S> {
+  readonly name: string;
+  readonly #service: S;
+  readonly #timeoutMs: number;
+  readonly #minBytesPerSecond: number | undefined;
+  readonly #clock: Clock | undefined;
+  readonly #health: StoreHealth;
+
+  constructor(member: StoreMember<S>, options: GuardOptions = {}) {
+    this.name = member.name;
+    this.#service = member.service;
+    this.#timeoutMs = member.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS;
+    this.#minBytesPerSecond = options.minBytesPerSecond;
+    this.#clock = options.clock;
+    this.#health = new StoreHealth(options);
+  }
+
+  /** Whether a call would be refused without asking the store. */
+  get isResting(): boolean {
+    return this.#health.isResting;
+  }
+
+  /**
+   * Asks the store.
+   *
+   * @throws {@link CastoreError} "UNAVAILABLE" when it does not answer in time, or rests
+   */
+  async run<T>(
+    call: (service: S, options: GuardedCall) => Promise<T>,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const ticket = this.#admit();
+    try {
+      const work = (linked: AbortSignal): Promise<T> => call(this.#service, { signal: linked });
+      const answer = await withTimeout(work, this.#timeouts(signal));
+      ticket.succeeded();
+      return answer;
+    } catch (error) {
+      this.#settle(ticket, error, signal);
+      throw error;
+    }
+  }
+
+  /**
+   * What the store streams. That it has begun counts as an answer.
+   *
+   * @param bytesOf - see `StreamTimeoutOptions.bytesOf`
+   * @throws {@link CastoreError} "UNAVAILABLE" when it makes its consumer wait for too long, or rests
+   */
+  async *stream<T>(
+    open: (service: S, options: GuardedCall) => AsyncIterable<T>,
+    { signal, bytesOf }: CallOptions & { readonly bytesOf?: (item: T) => number } = {},
+  ): AsyncGenerator<T, void, undefined> {
+    signal?.throwIfAborted();
+    const ticket = this.#admit();
+    try {
+      yield* streamWithTimeout((linked) => open(this.#service, { signal: linked }), {
+        ...this.#timeouts(signal),
+        bytesOf,
+        minBytesPerSecond: this.#minBytesPerSecond,
+      });
+      ticket.succeeded();
+    } catch (error) {
+      this.#settle(ticket, error, signal);
+      throw error;
+    } finally {
+      // Does nothing after the others: who leaves a stream has said nothing about the store.
+      ticket.abandoned();
+    }
+  }
+
+  #timeouts(signal: AbortSignal | undefined) {
+    return {
+      timeoutMs: this.#timeoutMs,
+      name: this.name,
+      ...(signal && { signal }),
+      ...(this.#clock && { clock: this.#clock }),
+    };
+  }
+
+  #admit(): HealthTicket {
+    const ticket = this.#health.begin();
+    if (ticket !== undefined) return ticket;
+    throw new CastoreError(
+      "UNAVAILABLE",
+      `Cannot reach ${this.name}: it has failed several times and is left alone for a while`,
+      { cause: this.#health.lastError },
+    );
+  }
+
+  #settle(ticket: HealthTicket, error: unknown, signal: AbortSignal | undefined): void {
+    if (signal?.aborted === true) ticket.abandoned();
+    else if (isStoreFailure(error)) ticket.failed(error);
+    else ticket.succeeded();
+  }
+}
