@@ -277,6 +277,52 @@ const FUSE_LAYERS: readonly Layer[] = [
   },
 ];
 
+const COMPOSITION_LAYERS: readonly Layer[] = [
+  {
+    name: "ground",
+    files: ["service-kind.ts", "composition-error.ts", "quantities.ts", "address/"],
+    why: "texts mean the same whatever they are the address of",
+    pure: true,
+  },
+  {
+    name: "fields",
+    files: ["fields/"],
+    why: "a value is right or wrong by itself: which backend has asked for it must not matter",
+    pure: true,
+  },
+  {
+    name: "registry",
+    files: ["registry/"],
+    why: "the registry is open to backends of others, so it knows none",
+    pure: true,
+  },
+  {
+    name: "documents and plans",
+    files: ["document/", "plan/", "print/"],
+    why: "a composition is read and checked without opening anything",
+  },
+  {
+    name: "backends",
+    files: ["backends/"],
+    why: "a backend is handed its settings: how they were written must not matter",
+  },
+  {
+    name: "opening",
+    files: ["open/"],
+    why: "services are opened by their plan, whatever their backends",
+  },
+  {
+    name: "entry",
+    files: ["index.ts"],
+    why: "an entry only gathers names; importing it from inside makes a cycle of everything",
+  },
+  {
+    name: "testing",
+    files: ["testing/"],
+    why: "fixtures must not be part of what users run",
+  },
+];
+
 /** Rules of every package of the workspace. */
 export const PACKAGE_RULES: readonly PackageRules[] = [
   {
@@ -311,18 +357,31 @@ export const PACKAGE_RULES: readonly PackageRules[] = [
     layers: FUSE_LAYERS,
   },
   {
+    name: "@tvix/composition",
+    mayImport: ["@tvix/castore", "@tvix/store", "@tvix/grpc"],
+    why: "a composition puts stores together; what is done with them is chosen by the applications",
+    layers: COMPOSITION_LAYERS,
+  },
+  {
     name: "@tvix/mount",
     mayImport: ["@tvix/castore", "@tvix/store", "@tvix/fuse"],
     why: "an application composes the libraries; messages are the business of their wire layers",
   },
   {
     name: "@tvix/daemon",
-    mayImport: ["@tvix/castore", "@tvix/store", "@tvix/grpc"],
+    mayImport: ["@tvix/castore", "@tvix/store", "@tvix/grpc", "@tvix/composition"],
     why: "an application composes the libraries; messages are the business of their wire layers",
   },
   {
     name: "@tvix/cli",
-    mayImport: ["@tvix/castore", "@tvix/store", "@tvix/grpc", "@tvix/daemon", "@tvix/mount"],
+    mayImport: [
+      "@tvix/castore",
+      "@tvix/store",
+      "@tvix/grpc",
+      "@tvix/composition",
+      "@tvix/daemon",
+      "@tvix/mount",
+    ],
     why: "the command dispatches to the other applications; messages are the business of wire layers",
   },
   {

@@ -1,8 +1,8 @@
+import { formatSize, formatTime } from "@tvix/composition";
 import { stringify } from "smol-toml";
 import { KEYS, type KeySpec, SETTING_KEYS } from "./keys.js";
 import { formatListenAddress } from "./listen-address.js";
 import type { LoadedSettings } from "./load.js";
-import { formatSize, formatTime } from "./quantities.js";
 import type { SettingKey, Settings } from "./settings.js";
 
 /**

@@ -1,8 +1,8 @@
+import { formatSize, formatTime, parseSize, parseTime } from "@tvix/composition";
 import { InvalidKeyError, VerifyingKey } from "@tvix/store";
 import { z } from "zod";
 import { type ListenAddress, parseListenAddress } from "./listen-address.js";
 import { isOrigin } from "./origin.js";
-import { formatSize, formatTime, parseSize, parseTime } from "./quantities.js";
 import type {
   CacheCompression,
   LogFormat,

@@ -1,0 +1,15 @@
+import { BackendRegistry } from "../registry/backend-registry.js";
+import { registerGrpc } from "./grpc.js";
+import { registerLocal } from "./local.js";
+import { registerMemory } from "./memory.js";
+import { registerNix } from "./nix.js";
+
+/** A new registry with the backends of tvix, to which others can be added. */
+export function defaultRegistry(): BackendRegistry {
+  const registry = new BackendRegistry();
+  registerMemory(registry);
+  registerLocal(registry);
+  registerGrpc(registry);
+  registerNix(registry);
+  return registry;
+}

@@ -1,0 +1,73 @@
+import { LocalStore } from "@tvix/castore/local";
+import {
+  formatRpcAddress,
+  openRpcChannel,
+  type RpcAddress,
+  type RpcChannel,
+  type RpcChannelOptions,
+} from "@tvix/grpc";
+import { Closers } from "./closers.js";
+
+export interface StoreResourcesOptions {
+  /** Opens the store in a directory, for reading and writing. `LocalStore.open()` by default. */
+  readonly openLocal?: (directory: string) => Promise<LocalStore>;
+  /** Options of every channel that names none of its own, such as a token. */
+  readonly channelOptions?: RpcChannelOptions;
+  /** How long one of them may take to close, in milliseconds; 10,000 by default. */
+  readonly closeMs?: number;
+}
+
+/** What several services share: one store for each directory, one channel for each server. */
+export class StoreResources {
+  readonly #options: StoreResourcesOptions;
+  readonly #locals = new Map<string, Promise<LocalStore>>();
+  readonly #channels = new Map<string, RpcChannel>();
+  readonly #localClosers: Closers;
+
+  constructor(options: StoreResourcesOptions = {}) {
+    this.#options = options;
+    this.#localClosers = new Closers(options.closeMs);
+  }
+
+  /** The store in a directory, opened by the first who asks. @param directory - absolute */
+  localStore(directory: string): Promise<LocalStore> {
+    let opening = this.#locals.get(directory);
+    if (opening === undefined) {
+      opening = this.#openLocal(directory);
+      this.#locals.set(directory, opening);
+    }
+    return opening;
+  }
+
+  /** The channel to a server, opened by the first who asks with such options. */
+  channel(address: RpcAddress, options?: RpcChannelOptions): RpcChannel {
+    const key = `${formatRpcAddress(address)} ${JSON.stringify(options ?? {})}`;
+    let channel = this.#channels.get(key);
+    if (channel === undefined) {
+      channel = openRpcChannel(address, { ...this.#options.channelOptions, ...options });
+      this.#channels.set(key, channel);
+    }
+    return channel;
+  }
+
+  /**
+   * Ends all calls, then closes the stores, whose writes are durable then.
+   *
+   * @throws what failed first; everything is closed then, too
+   */
+  async close(): Promise<void> {
+    const closers = new Closers(this.#options.closeMs);
+    // The last is closed first: nobody waits for a server while the stores close.
+    closers.add(() => this.#localClosers.closeAll());
+    for (const channel of this.#channels.values()) closers.add(() => channel.close());
+    this.#channels.clear();
+    await closers.closeAll();
+  }
+
+  async #openLocal(directory: string): Promise<LocalStore> {
+    const open = this.#options.openLocal ?? ((path) => LocalStore.open(path));
+    const local = await open(directory);
+    this.#localClosers.add(() => local.close());
+    return local;
+  }
+}
