@@ -165,7 +165,14 @@ const STORE_LAYERS: readonly Layer[] = [
   },
   {
     name: "path info",
-    files: ["path-info.ts", "signature/", "narinfo/", "references/", "content-address/"],
+    files: [
+      "path-info.ts",
+      "signature/",
+      "signed-root/",
+      "narinfo/",
+      "references/",
+      "content-address/",
+    ],
     why: "a path info is a value; how it is encoded or stored must not change it",
     pure: true,
   },

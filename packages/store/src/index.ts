@@ -147,6 +147,25 @@ export { SIGNATURE_LENGTH, Signature } from "./signature/signature.js";
 export { SigningKey } from "./signature/signing-key.js";
 export { TrustedKeys } from "./signature/trusted-keys.js";
 export { VerifyingKey } from "./signature/verifying-key.js";
+export { type RootFacts, rootFingerprint } from "./signed-root/root-fingerprint.js";
+export {
+  isRootSignature,
+  rootKeyName,
+  signRoot,
+  verifyRoot,
+  withRootSignatures,
+} from "./signed-root/root-signature.js";
+export {
+  hasTrustedRoot,
+  type SignaturePolicy,
+  type SignedClaim,
+  signatureProblem,
+} from "./signed-root/signature-policy.js";
+export {
+  type ContentProof,
+  type RootEvidence,
+  verifyPathInfo,
+} from "./signed-root/verify-path-info.js";
 export { type BuildStorePathOptions, buildStorePath } from "./store-path/build.js";
 export {
   InvalidStorePathError,

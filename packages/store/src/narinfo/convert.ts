@@ -3,6 +3,7 @@ import type { NixHash } from "../nix-hash.js";
 import { PathInfo } from "../path-info.js";
 import { isKeyName } from "../signature/key-text.js";
 import type { Signature } from "../signature/signature.js";
+import { isRootSignature } from "../signed-root/root-signature.js";
 import { sortedStorePaths } from "../store-path/sorted.js";
 import { MAX_STORE_PATH_NAME_LENGTH, StorePath } from "../store-path/store-path.js";
 import type { Narinfo } from "./narinfo.js";
@@ -28,7 +29,7 @@ const DERIVATION_SUFFIX = ".drv";
  * The narinfo of `pathInfo` in a cache.
  *
  * Left out is what Nix could not read: a signature under a name that no key may have, and a
- * deriver whose name has no room for its suffix.
+ * deriver whose name has no room for its suffix; and signatures of roots, which a narinfo does not have.
  */
 export function narinfoFromPathInfo(pathInfo: PathInfo, options: NarinfoOptions): Narinfo {
   const { storePath, narSha256, narSize, references, contentAddress } = pathInfo;
@@ -44,8 +45,8 @@ export function narinfoFromPathInfo(pathInfo: PathInfo, options: NarinfoOptions)
     narSize,
     references: sortedStorePaths(references),
     ...(deriver === undefined ? {} : { deriver }),
-    signatures: distinct([...pathInfo.signatures, ...signatures]).filter(({ keyName }) =>
-      isKeyName(keyName),
+    signatures: distinct([...pathInfo.signatures, ...signatures]).filter(
+      (signature) => isKeyName(signature.keyName) && !isRootSignature(signature),
     ),
     ...(contentAddress === undefined ? {} : { contentAddress }),
   };

@@ -2,6 +2,9 @@ import { fingerprint, type SignedFacts } from "./fingerprint.js";
 import type { Signature } from "./signature.js";
 import { VerifyingKey } from "./verifying-key.js";
 
+/** Signatures by names of keys that are tried on one text; as each takes time, nobody may send any number of them. */
+const MAX_CANDIDATES = 1000;
+
 /** Public keys that are believed. Several may share a name, as during a change of keys. */
 export class TrustedKeys {
   readonly keys: readonly VerifyingKey[];
@@ -40,14 +43,25 @@ export class TrustedKeys {
     facts: SignedFacts & { readonly signatures: readonly Signature[] },
     signatures: readonly Signature[] = facts.signatures,
   ): readonly Signature[] {
-    const candidates = signatures.filter((signature) => this.#byName.has(signature.keyName));
+    return this.verifyText(() => fingerprint(facts), signatures);
+  }
+
+  /**
+   * The signatures that these keys made of some text: at most one a key, in the given order.
+   *
+   * @param text - called when a signature has the name of a key
+   */
+  verifyText(text: () => string, signatures: readonly Signature[]): readonly Signature[] {
+    const candidates = signatures
+      .filter((signature) => this.#byName.has(signature.keyName))
+      .slice(0, MAX_CANDIDATES);
     if (candidates.length === 0) return [];
-    const text = fingerprint(facts);
+    const signed = text();
     const proven = new Set<VerifyingKey>();
     return candidates.filter((signature) => {
       const key = this.#byName
         .get(signature.keyName)
-        ?.find((candidate) => !proven.has(candidate) && candidate.verifyText(text, signature));
+        ?.find((candidate) => !proven.has(candidate) && candidate.verifyText(signed, signature));
       if (key !== undefined) proven.add(key);
       return key !== undefined;
     });

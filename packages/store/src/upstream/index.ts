@@ -9,6 +9,7 @@ export { CompressionError } from "../compression/compression-error.js";
 export { decompress } from "../compression/decompress.js";
 export { canCompress, type FileCompression } from "../compression/encoder.js";
 export { type SniffedStream, sniffStream } from "../compression/sniff-stream.js";
+export { type SignaturePolicy, signatureProblem } from "../signed-root/signature-policy.js";
 export type { RetryPolicy } from "./attempts.js";
 export { type CacheAddress, parseCacheAddress, showUrl } from "./cache-address.js";
 export {
@@ -28,7 +29,6 @@ export {
 } from "./nix-cache-path-info-service.js";
 export { NodeTransport, type NodeTransportOptions } from "./node-transport.js";
 export { PackedNar, type PackNarOptions } from "./packed-nar.js";
-export { type SignaturePolicy, signatureProblem } from "./signature-policy.js";
 export type { HttpRequest, HttpResponse, HttpTransport } from "./transport.js";
 export {
   UpstreamError,

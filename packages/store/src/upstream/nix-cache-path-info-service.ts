@@ -17,12 +17,12 @@ import { encodeNixBase32 } from "../nixbase32.js";
 import type { PathInfo } from "../path-info.js";
 import { assertOutputHash } from "../pathinfoservice/output-hash.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
+import { type SignaturePolicy, signatureProblem } from "../signed-root/signature-policy.js";
 import { withRetries } from "./attempts.js";
 import { type CacheAddress, showUrl } from "./cache-address.js";
 import { CacheClient, type CacheClientOptions, type CacheTraffic } from "./cache-client.js";
 import { fetchCacheInfo, type NixCacheInfo } from "./cache-info.js";
 import { copyTree } from "./copy-tree.js";
-import { type SignaturePolicy, signatureProblem } from "./signature-policy.js";
 import { takeNar } from "./take-nar.js";
 import { UpstreamError } from "./upstream-error.js";
 
