@@ -14,6 +14,7 @@ export {
   type BlobServiceSuiteOptions,
   blobServiceSuite,
 } from "./blob-service-suite.js";
+export { ChunkingBlobService } from "./chunking-blob-service.js";
 export {
   CLOSURES,
   chain,
@@ -29,6 +30,13 @@ export {
   directoryServiceSuite,
 } from "./directory-service-suite.js";
 export { expectAbsent, expectSameBytes, readAll } from "./expectations.js";
+export {
+  type Fault,
+  type FaultChooser,
+  Faults,
+  FaultyBlobService,
+  faultyDirectories,
+} from "./faulty-services.js";
 export {
   BLOB_B,
   BLOB_FIXTURES,

@@ -16,11 +16,19 @@ import {
   toLatin1,
   toUtf8,
 } from "@tvix/castore";
-import { directoryOf, expectSameBytes, NOWHERE, nodeOf, seededBytes } from "@tvix/castore/testing";
+import {
+  directoryOf,
+  expectSameBytes,
+  Faults,
+  FaultyBlobService,
+  faultyDirectories,
+  NOWHERE,
+  nodeOf,
+  seededBytes,
+} from "@tvix/castore/testing";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ERRNO } from "../errno.js";
 import { FILE_TYPE, ROOT_NODE_ID } from "../file-system.js";
-import { Faults, faultyBlobs, faultyDirectories } from "../testing/faulty-services.js";
 import { CALLER, FileSystemClient } from "../testing/file-system-client.js";
 import { ListingSink } from "../testing/listing-sink.js";
 import { CastoreFileSystem, type CastoreFileSystemOptions } from "./castore-file-system.js";
@@ -60,7 +68,7 @@ function fileSystem(root: RootNodes | B3Digest, options?: CastoreFileSystemOptio
   const files = new CastoreFileSystem(
     {
       root,
-      blobs: faultyBlobs(blobs, faults),
+      blobs: new FaultyBlobService(blobs, faults),
       directories: faultyDirectories(directories, faults),
     },
     options,
