@@ -108,6 +108,10 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     return this.#fill(places, memory, options.expectedBytes);
   }
 
+  readNow(digest: B3Digest, length: number): Uint8Array | undefined {
+    return this.#core.readNow(digest.toBytes(), length);
+  }
+
   #fill(
     blobs: readonly BlobPlace[],
     memory: SharedArrayBuffer,

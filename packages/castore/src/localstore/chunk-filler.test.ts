@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import Database from "better-sqlite3";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { BlobPlace, BlobReader, OpenBlob } from "../blobservice/blob-service.js";
 import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
@@ -247,6 +247,46 @@ describe("LocalBlobService.fillMany()", () => {
     for (const [i, { offset, length }] of all.entries()) {
       expectSameBytes(new Uint8Array(memory, offset, length), blobs[i] as Uint8Array);
     }
+  });
+});
+
+describe("LocalBlobService.readNow()", () => {
+  it("gives nothing of what is damaged", async () => {
+    const first = await open();
+    const blobs = [seededBytes(1, 200_000), seededBytes(2, 3000)];
+    const digests = await first.blobs.putMany(blobs);
+    await first.close();
+    const [pack = ""] = packFilesOf(scratch("store"));
+    flipBit(pack, 8 * (fs.statSync(pack).size - 1000));
+    const store = await open();
+    const read = digests.map((digest, i) =>
+      store.blobs.readNow?.(digest, blobs[i]?.byteLength ?? 0),
+    );
+    expect(read.filter((content) => content === undefined)).toHaveLength(1);
+  });
+
+  it("leaves a while to others once a read has taken long", async () => {
+    const store = await open();
+    const blob = seededBytes(1, 200_000);
+    const [digest] = (await store.blobs.putMany([blob])) as [B3Digest];
+    const read = (): boolean => store.blobs.readNow?.(digest, blob.byteLength) !== undefined;
+    const clock = vi.spyOn(performance, "now");
+    onTestFinished(() => clock.mockRestore());
+    let now = 0;
+    let step = 1;
+    clock.mockImplementation(() => {
+      now += step;
+      return now;
+    });
+    expect([read(), read()]).toEqual([true, true]);
+    step = 50;
+    // It is there by now, and given.
+    expect(read()).toBe(true);
+    step = 1;
+    const later = Array.from({ length: 200 }, read);
+    expect(later[0]).toBe(false);
+    expect(later.indexOf(true)).toBeGreaterThan(10);
+    expect(later.slice(later.indexOf(true)).every(Boolean)).toBe(true);
   });
 });
 

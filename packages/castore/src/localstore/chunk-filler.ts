@@ -71,10 +71,7 @@ export class ChunkFiller {
     const missed: number[] = [];
     let bytes = 0;
     for (let i = 1; i < places.length; i += 2) bytes += places[i] as number;
-    // What was read before may have been the end of a write that failed and was made again.
-    this.#window.forget(bytes);
-    this.#ahead = undefined;
-    this.#behindOther = undefined;
+    this.#begin(bytes);
     const count = places.length / 2;
     for (let i = 0; i < count; i++) {
       const key = keys.subarray(i * DIGEST_LENGTH, (i + 1) * DIGEST_LENGTH);
@@ -82,6 +79,19 @@ export class ChunkFiller {
       if (!this.#attempt(key, target, maxStored)) missed.push(i);
     }
     return missed;
+  }
+
+  /** {@link fill} for one. @returns whether `target` holds the content of `key` */
+  fillOne(key: Uint8Array, target: Uint8Array, maxStored: number): boolean {
+    this.#begin(target.byteLength);
+    return this.#attempt(key, target, maxStored);
+  }
+
+  #begin(expectedBytes: number): void {
+    // What was read before may have been the end of a write that failed and was made again.
+    this.#window.forget(expectedBytes);
+    this.#ahead = undefined;
+    this.#behindOther = undefined;
   }
 
   #attempt(key: Uint8Array, target: Uint8Array, maxStored: number): boolean {

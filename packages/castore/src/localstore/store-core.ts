@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { availableParallelism } from "node:os";
 import type { PutManyOptions } from "../blobservice/blob-service.js";
+import { plainBytes } from "../bytes.js";
 import { CHUNK_BLOCK_BYTES } from "../chunking/chunker.js";
 import { type B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
@@ -39,6 +40,13 @@ const UNTHREADED_BYTES = 4 * 1024 * 1024;
 
 /** Longest record as it is stored that is read with a blocking call. */
 const MAX_UNTHREADED_RECORD = 32 * 1024;
+
+/** Longest blob that is read at once, which keeps everybody waiting: as long as a chunk may be. */
+const MAX_NOW_BYTES = 1024 * 1024;
+
+/** A read that took so many milliseconds had to wait for a disk; the next ones are left to threads. */
+const SLOW_READ_MS = 4;
+const READS_AFTER_SLOW = 64;
 
 /** See `LocalStoreOptions`. */
 export interface CoreOptions {
@@ -91,6 +99,8 @@ export class StoreCore {
   #filler: ChunkFiller | undefined;
   /** Bytes that were asked for in many chunks at a time, about. */
   #bytesRead = 0;
+  /** How many of the next reads are not done at once. */
+  #slowReads = 0;
   readonly #options: CoreOptions;
   readonly #closing = new AbortController();
   #index: IndexReader | undefined;
@@ -174,13 +184,34 @@ export class StoreCore {
     return this.#fillHere({ ...wanted, maxStored: MAX_UNTHREADED_RECORD });
   }
 
+  /**
+   * The content of a blob, verified; `undefined` where it is not to be had at once, see {@link ChunkFiller.fill}, or
+   * reading has just turned out to take long.
+   */
+  readNow(key: Uint8Array, length: number): Uint8Array | undefined {
+    if (length > MAX_NOW_BYTES || this.index() === undefined) return undefined;
+    if (this.#slowReads > 0) {
+      this.#slowReads--;
+      return undefined;
+    }
+    const content = plainBytes(Buffer.allocUnsafeSlow(length));
+    const started = performance.now();
+    const isThere = this.#fillerHere().fillOne(key, content, MAX_NOW_BYTES);
+    if (performance.now() - started > SLOW_READ_MS) this.#slowReads = READS_AFTER_SLOW;
+    return isThere ? content : undefined;
+  }
+
   #fillHere(wanted: WantedContent): readonly number[] {
+    return this.#fillerHere().fill(wanted);
+  }
+
+  #fillerHere(): ChunkFiller {
     this.#closing.signal.throwIfAborted();
     const index = this.index();
     if (index === undefined) throw new CastoreError("STORAGE", "Cannot read: the index is gone");
     const { records, zstd } = this;
     this.#filler ??= new ChunkFiller({ index, records, zstd });
-    return this.#filler.fill(wanted);
+    return this.#filler;
   }
 
   #startDecoders(): DecoderPool {

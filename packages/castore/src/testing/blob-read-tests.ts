@@ -118,6 +118,32 @@ export function blobReadTests(test: BlobServiceUnderTest): void {
     );
   });
 
+  describe("readNow()", () => {
+    it("gives content that belongs to the caller, and nothing for what is not there", async () => {
+      const service = test.service();
+      const sizes = [0, 1, 1000, 40_000, 300_000, 900_000];
+      const blobs = sizes.map((size) => seededBytes(60 + (size % 7), size));
+      const digests = await service.putMany(blobs);
+      for (const [i, digest] of digests.entries()) {
+        const blob = blobs[i] as Uint8Array;
+        const content = service.readNow?.(digest, blob.byteLength);
+        if (content === undefined) continue;
+        expectSameBytes(content, blob);
+        content.fill(0);
+        expectSameBytes(service.readNow?.(digest, blob.byteLength) ?? blob, blob);
+      }
+      for (const [digest, length] of [
+        [nowhere, 77],
+        [digests[2], 999],
+        [digests[2], 1001],
+        [digests[5], 899_999],
+        [digests[0], 1],
+      ] as const) {
+        expect(service.readNow?.(digest as B3Digest, length)).toBeUndefined();
+      }
+    });
+  });
+
   describe("openRead()", () => {
     it.each([0, 1, 1000, 262_144, MULTI_CHUNK_BYTES])("knows a size of %s", async (size) => {
       expect((await open(seededBytes(6, size))).size).toBe(size);

@@ -73,7 +73,7 @@ export interface CastoreFileSystemOptions {
    * twice as many besides, and one of them any number.
    */
   readonly cachedEntries?: number;
-  /** Most content in memory, in bytes; 64 MiB by default. */
+  /** Most content in memory, in bytes; 256 MiB by default. It is taken by reading here and there in large files. */
   readonly contentCacheBytes?: number;
   /** How far ahead of a reader content is fetched, in bytes; 8 MiB by default. */
   readonly readAheadBytes?: number;
@@ -108,7 +108,7 @@ export class CastoreFileSystem implements FileSystem {
     this.#rootDigest = root instanceof B3Digest ? root : undefined;
     this.#directories = new DirectoryCache(parts.directories, options.cachedEntries ?? 49_152);
     const limits = {
-      cacheBytes: options.contentCacheBytes ?? 64 * 1024 * 1024,
+      cacheBytes: options.contentCacheBytes ?? 256 * 1024 * 1024,
       readAheadBytes: options.readAheadBytes ?? 8 * 1024 * 1024,
     };
     this.#reader = new FileReader(parts.blobs, limits, (slot) => this.#directoryIn(slot));

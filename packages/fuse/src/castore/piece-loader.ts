@@ -14,6 +14,11 @@ export class PieceLoader {
     this.#blobs = blobs;
   }
 
+  /** A piece, where it is to be had without waiting. */
+  loadNow(piece: Piece): Uint8Array | undefined {
+    return isPart(piece) ? undefined : this.#blobs.readNow?.(piece.digest, piece.length);
+  }
+
   /**
    * Fetches pieces together. One that fails is no reason for the others to.
    *

@@ -24,6 +24,12 @@ interface Flight {
 const MAX_BATCH_BYTES = 1024 * 1024;
 const MAX_BATCH_PIECES = 256;
 
+/** Most content on its way ahead of readers, in bytes. */
+const MAX_AHEAD_BYTES = 32 * 1024 * 1024;
+
+/** Most pieces that everybody waits for while they are read: a read may touch two chunks. */
+const MAX_PIECES_NOW = 2;
+
 /** Fetches pieces of content, each once for all who want it at the same time, and keeps those that were used last. */
 export class PieceSource {
   readonly #loader: PieceLoader;
@@ -32,11 +38,11 @@ export class PieceSource {
   readonly #flights = new Map<string, Flight>();
   #aheadBytes = 0;
 
-  /** @param maxBytes - of content in memory; what is fetched ahead takes half of that at most */
+  /** @param maxBytes - of content in memory; what is on its way ahead takes half of that at most */
   constructor(blobs: BlobService, maxBytes: number) {
     this.#loader = new PieceLoader(blobs);
     this.#cache = new ContentCache(maxBytes);
-    this.#maxAheadBytes = maxBytes / 2;
+    this.#maxAheadBytes = Math.min(maxBytes / 2, MAX_AHEAD_BYTES);
   }
 
   /**
@@ -53,9 +59,10 @@ export class PieceSource {
       else parts.push(cut(content, slice));
     }
     if (missing.length === 0) return parts;
-    return this.#fetch(missing, signal()).then((fetched) =>
-      fetched.length === slices.length ? fetched : merged(slices, missing, parts, fetched),
-    );
+    const merge = (fetched: Uint8Array[]): Uint8Array[] =>
+      fetched.length === slices.length ? fetched : merged(slices, missing, parts, fetched);
+    const now = this.#readNow(missing);
+    return now === undefined ? this.#fetch(missing, signal()).then(merge) : merge(now);
   }
 
   /** Begins to fetch what will be wanted soon, unless too much is under way. */
@@ -81,6 +88,22 @@ export class PieceSource {
     for (const { batch } of this.#flights.values()) batch.controller.abort();
     this.#flights.clear();
     this.#cache.clear();
+  }
+
+  /** Few pieces, where all are to be had without waiting. */
+  #readNow(slices: readonly Slice[]): Uint8Array[] | undefined {
+    if (slices.length > MAX_PIECES_NOW) return undefined;
+    const parts: Uint8Array[] = [];
+    for (const slice of slices) {
+      const { piece, start, end } = slice;
+      if (this.#flight(piece) !== undefined) return undefined;
+      const content = this.#loader.loadNow(piece);
+      if (content === undefined) return undefined;
+      this.#cache.add(piece.key, content);
+      this.#cache.serve(piece.key, end - start);
+      parts.push(cut(content, slice));
+    }
+    return parts;
   }
 
   async #fetch(slices: readonly Slice[], signal: AbortSignal): Promise<Uint8Array[]> {

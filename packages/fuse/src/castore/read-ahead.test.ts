@@ -1,3 +1,4 @@
+import { SeededRandom } from "@tvix/castore/testing";
 import { describe, expect, it } from "vitest";
 import { ReadAhead } from "./read-ahead.js";
 
@@ -73,6 +74,17 @@ describe("ReadAhead.note()", () => {
       const at = ((i * 7919) % 1000) * MIB;
       expect(ahead.note(at, at + 4 * KIB)).toBeUndefined();
     }
+  });
+
+  it("takes few random reads for neighbours", () => {
+    const ahead = new ReadAhead(256 * MIB, 8 * MIB);
+    const random = new SeededRandom(3);
+    let asked = 0;
+    for (let i = 0; i < 5000; i++) {
+      const at = random.below(64 * KIB) * 4 * KIB;
+      if (ahead.note(at, at + 4 * KIB) !== undefined) asked++;
+    }
+    expect(asked).toBeLessThan(20);
   });
 
   it("asks for nothing behind the end", () => {

@@ -1,8 +1,8 @@
 /** Readers of one file that are told apart. */
 const MAX_STREAMS = 8;
 
-/** A kernel sends several reads at a time, which may arrive in another order: how far off one may be, in bytes. */
-const SLACK = 512 * 1024;
+/** A kernel sends several reads at a time, which may arrive in another order: by so many reads one may be off. */
+const SLACK_READS = 4;
 
 /** How much is fetched ahead when reading turns out to be sequential; doubled with each read. */
 const FIRST_WINDOW = 512 * 1024;
@@ -37,7 +37,7 @@ export class ReadAhead {
 
   /** Takes note of a read. @returns what to fetch ahead now, if anything */
   note(start: number, end: number): Span | undefined {
-    const stream = this.#take(start);
+    const stream = this.#take(start, end);
     if (stream === undefined) {
       this.#streams.push({ next: end, window: 0, ahead: end });
       if (this.#streams.length > MAX_STREAMS) this.#streams.shift();
@@ -53,10 +53,10 @@ export class ReadAhead {
     return from < stream.ahead ? { start: from, end: stream.ahead } : undefined;
   }
 
-  /** Takes out the stream that a read at `start` belongs to. */
-  #take(start: number): Stream | undefined {
+  /** Takes out the stream that a read belongs to. */
+  #take(start: number, end: number): Stream | undefined {
     let nearest = -1;
-    let distance = SLACK;
+    let distance = SLACK_READS * (end - start);
     for (const [i, { next }] of this.#streams.entries()) {
       const off = Math.abs(start - next);
       if (off < distance) {
