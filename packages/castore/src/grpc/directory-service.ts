@@ -13,10 +13,10 @@ import { LinkedAbort } from "../linked-abort.js";
 import type { Directory } from "../nodes/directory.js";
 import { directoryFromMessage } from "../rpc/directory-message.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
+import { childrenOf, leavesToRoot } from "../traversal/closure-order.js";
 import { digestDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { answeredDigest, BatchClient } from "./batch-client.js";
 import { callClientStream, callServerStream, isStatus } from "./call.js";
-import { childrenOf, leavesToRoot } from "./closure-order.js";
 import { BatchedUpload, SingleUpload } from "./directory-upload.js";
 import { UploadCounter, type UploadCounters } from "./upload-counters.js";
 
