@@ -58,12 +58,31 @@ export {
   firstAnswer,
 } from "./combinators/ask-stores.js";
 export {
+  type AskStreamOptions,
+  fastestStream,
+  firstStream,
+  type OpenStream,
+} from "./combinators/ask-streams.js";
+export {
+  CacheDirectoryService,
+  type CacheDirectoryServiceOptions,
+} from "./combinators/cache-directory-service.js";
+export { type CacheNote, type CacheNotes, NoteQueue } from "./combinators/cache-notes.js";
+export type { FillLimits } from "./combinators/closure-fill.js";
+export { FallbackDirectoryService } from "./combinators/fallback-directory-service.js";
+export {
   type GuardedCall,
   GuardedStore,
   type GuardOptions,
   type StoreMember,
 } from "./combinators/guarded-store.js";
+export {
+  type CallLimits,
+  LimitedDirectoryService,
+} from "./combinators/limited-directory-service.js";
 export { NegativeAnswers } from "./combinators/negative-answers.js";
+export { RaceDirectoryService } from "./combinators/race-directory-service.js";
+export { ReadOnlyDirectoryService } from "./combinators/read-only-directory-service.js";
 export {
   failureOfStores,
   isStoreFailure,
@@ -74,12 +93,14 @@ export {
   StoreHealth,
   type StoreHealthOptions,
 } from "./combinators/store-health.js";
+export { VerifiedDirectoryService } from "./combinators/verified-directory-service.js";
 export {
   type StreamTimeoutOptions,
   streamWithTimeout,
   type TimeoutOptions,
   withTimeout,
 } from "./combinators/with-timeout.js";
+export { writableMember } from "./combinators/writable-member.js";
 export { B3Digest, DIGEST_LENGTH } from "./digest.js";
 export {
   InvalidDirectoryClosureError,

@@ -105,6 +105,11 @@ export class RootToLeavesValidator {
     this.#expected.set(root.key, { digest: root, edge: undefined });
   }
 
+  /** Whether that Directory has been referred to and has not come yet. */
+  expects(digest: B3Digest): boolean {
+    return this.#expected.has(digest.key);
+  }
+
   /**
    * Takes the next Directory.
    *
