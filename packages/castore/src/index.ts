@@ -69,6 +69,7 @@ export {
 } from "./combinators/cache-directory-service.js";
 export { type CacheNote, type CacheNotes, NoteQueue } from "./combinators/cache-notes.js";
 export type { FillLimits } from "./combinators/closure-fill.js";
+export { FallbackBlobService } from "./combinators/fallback-blob-service.js";
 export { FallbackDirectoryService } from "./combinators/fallback-directory-service.js";
 export {
   type GuardedCall,
@@ -76,6 +77,7 @@ export {
   type GuardOptions,
   type StoreMember,
 } from "./combinators/guarded-store.js";
+export { LimitedBlobService, type LimitOptions } from "./combinators/limited-blob-service.js";
 export {
   type CallLimits,
   LimitedDirectoryService,

@@ -1,6 +1,7 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
 import type { Clock } from "../clock.js";
 import { CastoreError } from "../errors.js";
+import { FedSource } from "./fed-source.js";
 import { isStoreFailure } from "./store-failures.js";
 import { type HealthTicket, StoreHealth, type StoreHealthOptions } from "./store-health.js";
 import { streamWithTimeout, withTimeout } from "./with-timeout.js";
@@ -100,6 +101,35 @@ export class GuardedStore<S> {
       throw error;
     } finally {
       // Does nothing after the others: who leaves a stream has said nothing about the store.
+      ticket.abandoned();
+    }
+  }
+
+  /**
+   * Gives `source` to the store. The time that the source takes does not count, so that its length does not
+   * matter: the store has its time for each piece, and for its answer after the last. The source is left as it is
+   * where the store leaves it; to close it is for the caller.
+   *
+   * @throws {@link CastoreError} "UNAVAILABLE" when the store takes too long, or rests; what `source` fails with
+   */
+  async feed<P, T>(
+    source: AsyncIterable<P>,
+    call: (service: S, source: AsyncIterable<P>, options: GuardedCall) => Promise<T>,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const ticket = this.#admit();
+    const fed = new FedSource(source, this.#timeouts(signal));
+    try {
+      const answer = await fed.run((pieces, linked) =>
+        call(this.#service, pieces, { signal: linked }),
+      );
+      ticket.succeeded();
+      return answer;
+    } catch (error) {
+      if (fed.failure === undefined) this.#settle(ticket, error, signal);
+      throw fed.failure === undefined ? error : fed.failure.error;
+    } finally {
       ticket.abandoned();
     }
   }

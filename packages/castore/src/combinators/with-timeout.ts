@@ -94,6 +94,7 @@ export async function* streamWithTimeout<T>(
   }
 }
 
-function timedOut(name: string, timeoutMs: number): CastoreError {
+/** @internal */
+export function timedOut(name: string, timeoutMs: number): CastoreError {
   return new CastoreError("UNAVAILABLE", `Cannot reach ${name}: no answer for ${timeoutMs} ms`);
 }

@@ -1,0 +1,56 @@
+import type {
+  BlobReader,
+  BlobService,
+  CallOptions,
+  ChunkMeta,
+} from "../blobservice/blob-service.js";
+import type { B3Digest } from "../digest.js";
+import { CastoreError } from "../errors.js";
+import { closeSource } from "./close-source.js";
+
+/** A service that can be read and not written: what would write is refused with "UNSUPPORTED". */
+export class ReadOnlyBlobService implements BlobService {
+  readonly #inner: BlobService;
+  readonly openMany?: NonNullable<BlobService["openMany"]>;
+  readonly fillMany?: NonNullable<BlobService["fillMany"]>;
+
+  constructor(inner: BlobService) {
+    this.#inner = inner;
+    if (inner.openMany !== undefined) this.openMany = inner.openMany.bind(inner);
+    if (inner.fillMany !== undefined) this.fillMany = inner.fillMany.bind(inner);
+  }
+
+  has(digest: B3Digest, options?: CallOptions): Promise<boolean> {
+    return this.#inner.has(digest, options);
+  }
+
+  hasMany(digests: readonly B3Digest[], options?: CallOptions): Promise<boolean[]> {
+    return this.#inner.hasMany(digests, options);
+  }
+
+  openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined> {
+    return this.#inner.openRead(digest, options);
+  }
+
+  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined> {
+    return this.#inner.chunks(digest, options);
+  }
+
+  async put(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<B3Digest> {
+    await closeSource(source);
+    options.signal?.throwIfAborted();
+    throw readOnly();
+  }
+
+  async putMany(_blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
+    options.signal?.throwIfAborted();
+    throw readOnly();
+  }
+}
+
+function readOnly(): CastoreError {
+  return new CastoreError("UNSUPPORTED", "Cannot store a blob: the store is read-only");
+}
