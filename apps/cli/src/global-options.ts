@@ -9,7 +9,21 @@ export const GLOBAL_OPTIONS: OptionSpecs = {
   },
   store: {
     value: "ADDR",
-    summary: "The store to use instead: a daemon, or local:///DIR; see tvix --help",
+    summary: "The store to use instead: a daemon, local:///DIR, or others; see tvix --help",
+  },
+  "blob-service-addr": { value: "ADDR", summary: "Where blobs are, if not in the store" },
+  "directory-service-addr": {
+    value: "ADDR",
+    summary: "Where directories are, if not in the store",
+  },
+  "path-info-service-addr": {
+    value: "ADDR",
+    summary: "Where it is known which store paths there are, if not in the store",
+  },
+  composition: {
+    value: "FILE",
+    completes: "file",
+    summary: "The stores to use together: TOML, see tvix config check --help",
   },
   "token-file": {
     value: "FILE",

@@ -1,3 +1,4 @@
+import { withOwnNames } from "./args/aliases.js";
 import { findCommand } from "./args/find-command.js";
 import { checkCount, parseWords } from "./args/parse.js";
 import type { Host } from "./command.js";
@@ -29,7 +30,7 @@ export async function run(words: () => readonly string[], host: Host): Promise<n
 
 async function dispatch(words: readonly string[], host: Host): Promise<number> {
   const names = COMMANDS.map(({ name }) => name);
-  const found = findCommand(helpFirst(words), names, GLOBAL_OPTIONS);
+  const found = findCommand(helpFirst(withOwnNames(words)), names, GLOBAL_OPTIONS);
   const entry = COMMANDS.find(({ name }) => name === found.name);
   return entry === undefined
     ? await runProgram(found.rest, host)

@@ -90,6 +90,16 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/check.js")).checkCommand,
   },
   {
+    name: "config check",
+    summary: "Check a file that puts stores together",
+    load: async () => (await import("./commands/config-check.js")).configCheckCommand,
+  },
+  {
+    name: "config print",
+    summary: "Print which stores are used",
+    load: async () => (await import("./commands/config-print.js")).configPrintCommand,
+  },
+  {
     name: "daemon",
     summary: "Serve the store by gRPC to this machine or others",
     load: async () => (await import("./commands/daemon.js")).daemonCommand,

@@ -10,7 +10,7 @@ export interface Destination {
   readonly statCache: StatCache | undefined;
   /** Whether nothing is stored. */
   readonly dryRun: boolean;
-  counts(): StoreCounts;
+  counts(): StoreCounts | undefined;
 }
 
 /** Imports into the store. */
@@ -39,8 +39,12 @@ export function dryRunDestination(store: OpenStore): Destination {
   return { services, statCache: undefined, dryRun: true, counts: () => ({ ...counts }) };
 }
 
-/** What `after` counts on top of `before`. */
-export function countsSince(before: StoreCounts, after: StoreCounts): StoreCounts {
+/** What `after` counts on top of `before`; `undefined` where nobody counts. */
+export function countsSince(
+  before: StoreCounts | undefined,
+  after: StoreCounts | undefined,
+): StoreCounts | undefined {
+  if (before === undefined || after === undefined) return undefined;
   return {
     newObjects: after.newObjects - before.newObjects,
     newBytes: after.newBytes - before.newBytes,

@@ -11,15 +11,16 @@ export interface Totals {
   readonly entries: number;
   /** Bytes of content that were read: none of what has not changed since the last time. */
   readonly bytes: number;
-  readonly counts: StoreCounts;
+  readonly counts: StoreCounts | undefined;
   /** Whether nothing was stored. */
   readonly dryRun: boolean;
 }
 
 /** The closing line. */
 export function summary({ entries, bytes, counts, dryRun }: Totals): string {
-  const { newObjects, newBytes, knownObjects } = counts;
   const start = `${dryRun ? "would import" : "imported"} ${plural(entries, "entry", "entries")}, ${formatBytes(bytes)} read`;
+  if (counts === undefined) return start;
+  const { newObjects, newBytes, knownObjects } = counts;
   if (newObjects === 0) return `${start}: nothing new`;
   return `${start}: ${plural(newObjects, "new object")}, ${formatBytes(newBytes)} before compression; ${formatCount(knownObjects)} known`;
 }
@@ -28,7 +29,7 @@ export function summary({ entries, bytes, counts, dryRun }: Totals): string {
 export function jsonResult(
   path: Uint8Array,
   { storePath, pathInfo, node, progress }: ImportResult,
-  counts: StoreCounts,
+  counts: StoreCounts | undefined,
 ): Record<string, unknown> {
   return {
     ...jsonBytes("path", path),
@@ -40,7 +41,9 @@ export function jsonResult(
     entries: progress.entries,
     filesRead: progress.files,
     bytesRead: progress.bytes,
-    new: { objects: counts.newObjects, bytes: counts.newBytes },
-    known: { objects: counts.knownObjects, bytes: counts.knownBytes },
+    ...(counts && {
+      new: { objects: counts.newObjects, bytes: counts.newBytes },
+      known: { objects: counts.knownObjects, bytes: counts.knownBytes },
+    }),
   };
 }

@@ -61,7 +61,7 @@ function readRequest(invocation: Invocation, host: Host): Request {
 
 /** A process in the background leaves the directory it was started in. */
 function absolute(place: StorePlace): StorePlace {
-  if (place.kind === "daemon") return place;
+  if (place.kind !== "directory") return place;
   return { ...place, directory: absolutePath(place.directory) };
 }
 
@@ -116,7 +116,7 @@ async function serveStore(
   const { options } = server.invocation;
   const fileSystem = storeFileSystem(store, shown, served.files);
   const notes = mountNotes(server);
-  const isRemote = place.kind === "daemon";
+  const isRemote = place.kind !== "directory";
   const mountOptions: RunMountOptions = {
     allowOther: options.has("allow-other"),
     readAheadKibibytes: isRemote ? READ_AHEAD.remote : READ_AHEAD.local,

@@ -14,7 +14,7 @@ export interface StoreCounts {
   readonly knownBytes: number;
 }
 
-/** A store, open: the one of a data directory in this process, or one behind a daemon. */
+/** A store, open: the one of a data directory in this process, one behind a daemon, or one of several parts. */
 export interface OpenStore extends CastoreServices, ImportServices {
   /** Where it is, for messages: a directory or an address. */
   readonly place: string;
@@ -22,7 +22,8 @@ export interface OpenStore extends CastoreServices, ImportServices {
   readonly maintenance: StoreMaintenance;
   /** What imports remember of the trees they read. */
   readonly statCache: DerivedCache;
-  counts(): StoreCounts;
+  /** `undefined` where nobody counts: a store that is put together from others. */
+  counts(): StoreCounts | undefined;
   /** Ends what is under way; {@link OpenStore} is of no use afterwards. */
   close(options?: CallOptions): Promise<void>;
 }

@@ -54,27 +54,33 @@ async function open(
   host: Host,
   options: LocalStoreOptions,
 ): Promise<OpenStore> {
-  const remote = await openThroughDaemon(place, invocation, host);
-  if (remote !== undefined) return remote;
-  if (place.kind === "daemon") throw new TypeError("A daemon's address has no directory");
-  const notes = invocation.options.has("quiet") ? undefined : host.stderr;
-  return await openEmbedded(place.directory, { purpose: invocation.purpose, ...options }, notes);
-}
-
-/** @returns `undefined` when the place is a directory and no daemon serves it */
-async function openThroughDaemon(
-  place: StorePlace,
-  { options }: Invocation,
-  host: Host,
-): Promise<OpenStore | undefined> {
+  const local = { purpose: invocation.purpose, ...options };
+  if (place.kind === "composition") {
+    const { openComposed } = await import("./composed.js");
+    return await openComposed(place, { local, token: tokenOf(invocation, host) }, host);
+  }
   if (place.kind === "daemon") {
     const { openRemote } = await import("./remote.js");
-    const file = options.value("token-file") ?? host.env["TVIX_TOKEN_FILE"];
-    const token = file === undefined ? undefined : readTokenFile(file);
-    return await openRemote(place.address, { token }, host);
+    return await openRemote(place.address, { token: tokenOf(invocation, host) }, host);
   }
+  const daemon = await openDaemonOf(place, host);
+  if (daemon !== undefined) return daemon;
+  const notes = invocation.options.has("quiet") ? undefined : host.stderr;
+  return await openEmbedded(place.directory, local, notes);
+}
+
+/** @returns `undefined` when no daemon serves the directory */
+async function openDaemonOf(
+  place: StorePlace & { readonly kind: "directory" },
+  host: Host,
+): Promise<OpenStore | undefined> {
   // Most of the time there is no daemon, and then its client is not loaded.
   if (place.alone || !existsSync(daemonSocket(place.directory))) return undefined;
   const { openOwnDaemon } = await import("./remote.js");
   return await openOwnDaemon(place.directory, host);
+}
+
+function tokenOf({ options }: Invocation, host: Host): string | undefined {
+  const file = options.value("token-file") ?? host.env["TVIX_TOKEN_FILE"];
+  return file === undefined ? undefined : readTokenFile(file);
 }

@@ -1,10 +1,6 @@
-import { createHash } from "node:crypto";
-import { rm } from "node:fs/promises";
 import { connect } from "node:net";
-import { isAbsolute, join, resolve } from "node:path";
-import { CastoreError } from "@tvix/castore";
+import { resolve } from "node:path";
 import { GrpcBlobService, GrpcDirectoryService } from "@tvix/castore/grpc";
-import { LocalStore } from "@tvix/castore/local";
 import {
   openRpcChannel,
   parseRpcAddress,
@@ -19,6 +15,7 @@ import type { DataDirSources } from "../data-dir.js";
 import { UsageError } from "../exit.js";
 import type { OpenStore } from "./open-store.js";
 import { daemonSocket } from "./place.js";
+import { openSideCache } from "./side-cache.js";
 
 /**
  * Opens the store behind a daemon. What imports remember of the trees they read is kept on this side,
@@ -57,7 +54,8 @@ export async function openOwnDaemon(
   return await storeBehind(openRpcChannel({ transport: "unix", path }), directory, sources);
 }
 
-function isAnswering(path: string): Promise<boolean> {
+/** Whether anybody listens on a socket. */
+export function isAnswering(path: string): Promise<boolean> {
   return new Promise((settle) => {
     const socket = connect(path);
     socket.once("connect", () => {
@@ -78,7 +76,7 @@ async function storeBehind(
   const { transport } = channel;
   const blobs = new GrpcBlobService(transport);
   const directories = new GrpcDirectoryService(transport);
-  const cache = await openCache(cacheDirectory(place, sources));
+  const cache = await openSideCache(place, sources);
   return {
     place,
     blobs,
@@ -104,27 +102,4 @@ async function storeBehind(
       await channel.close();
     },
   };
-}
-
-/** Opens a cache, or begins it anew where another version of tvix has left one that this one cannot read. */
-async function openCache(directory: string): Promise<LocalStore> {
-  const options = { purpose: "a cache of tvix import" };
-  try {
-    return await LocalStore.open(directory, options);
-  } catch (error) {
-    if (!CastoreError.is(error) || error.code !== "UNSUPPORTED") throw error;
-    await rm(directory, { recursive: true, force: true });
-    return await LocalStore.open(directory, options);
-  }
-}
-
-/**
- * Where the caches of a store at `place` are: below `$XDG_CACHE_HOME/tvix`, else `/var/cache/tvix` for
- * root and `~/.cache/tvix` for everyone else.
- */
-function cacheDirectory(place: string, { env, homeDirectory, isRoot }: DataDirSources): string {
-  const xdg = env["XDG_CACHE_HOME"];
-  const user = isRoot ? "/var/cache" : join(homeDirectory, ".cache");
-  const name = createHash("sha256").update(place).digest("hex").slice(0, 32);
-  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : user, "tvix", name);
 }

@@ -11,8 +11,8 @@ import { Closers } from "./closers.js";
 export interface StoreResourcesOptions {
   /** Opens the store in a directory, for reading and writing. `LocalStore.open()` by default. */
   readonly openLocal?: (directory: string) => Promise<LocalStore>;
-  /** Options of every channel that names none of its own, such as a token. */
-  readonly channelOptions?: RpcChannelOptions;
+  /** Options of the channel to an address, such as a token, where the composition says nothing else. */
+  readonly channelOptions?: (address: string) => RpcChannelOptions;
   /** How long one of them may take to close, in milliseconds; 10,000 by default. */
   readonly closeMs?: number;
 }
@@ -41,10 +41,12 @@ export class StoreResources {
 
   /** The channel to a server, opened by the first who asks with such options. */
   channel(address: RpcAddress, options?: RpcChannelOptions): RpcChannel {
-    const key = `${formatRpcAddress(address)} ${JSON.stringify(options ?? {})}`;
+    const text = formatRpcAddress(address);
+    const key = `${text} ${JSON.stringify(options ?? {})}`;
     let channel = this.#channels.get(key);
     if (channel === undefined) {
-      channel = openRpcChannel(address, { ...this.#options.channelOptions, ...options });
+      const own = options?.token === undefined ? this.#options.channelOptions?.(text) : undefined;
+      channel = openRpcChannel(address, { ...own, ...options });
       this.#channels.set(key, channel);
     }
     return channel;
