@@ -83,7 +83,7 @@ function refusingMaintenance(place: string): StoreMaintenance {
   const refuse = (): never => {
     throw new CliError(
       EXIT.failed,
-      `${place} is put together from several stores, which cannot be described or checked as one: name one of them with --store`,
+      `${place} is not one store that could be described or checked as a whole: name a part of it with --store`,
     );
   };
   return {

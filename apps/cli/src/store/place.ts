@@ -19,7 +19,7 @@ export type StorePlace =
     };
 
 /** An address, and where it was written. */
-export interface NamedAddress {
+interface NamedAddress {
   readonly address: string;
   /** `option --store`, `TVIX_STORE`. */
   readonly origin: string;
@@ -35,7 +35,7 @@ export type CompositionSource =
   | { readonly services: ServiceAddresses; readonly rest: StorePlace };
 
 /** The addresses of single services. */
-export interface ServiceAddresses {
+interface ServiceAddresses {
   readonly blobs?: NamedAddress;
   readonly directories?: NamedAddress;
   readonly pathInfos?: NamedAddress;

@@ -17,6 +17,7 @@ export function composeAddresses(
     blobs: new Map([["root", written(blobs)]]),
     directories: new Map([["root", written(directories)]]),
     pathInfos: new Map([["root", written(pathInfos)]]),
+    origin: "the addresses",
     directory,
   };
 }

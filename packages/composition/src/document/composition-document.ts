@@ -15,6 +15,8 @@ export type WrittenService = {
 export type CompositionDocument = {
   readonly [K in ServiceKind]: ReadonlyMap<string, WrittenService>;
 } & {
+  /** Where all of it was written, for messages: a file. */
+  readonly origin: string;
   /** Where relative paths begin. */
   readonly directory: string;
 };

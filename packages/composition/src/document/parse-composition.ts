@@ -50,6 +50,7 @@ function readFullForm(source: TomlSource): CompositionDocument {
     blobs: blobs ?? new Map(),
     directories: directories ?? new Map(),
     pathInfos: pathInfos ?? new Map(),
+    origin: source.file,
     directory: dirname(resolve(source.file)),
   };
 }

@@ -36,6 +36,7 @@ export function readShortForm(source: TomlSource, registry: BackendRegistry): Co
     blobs: blobs ?? new Map(),
     directories: directories ?? new Map(),
     pathInfos: pathInfos ?? new Map(),
+    origin: source.file,
     directory: dirname(resolve(source.file)),
   };
 }

@@ -76,7 +76,9 @@ class Planner {
     const name = ENTRY_NAMES.find((candidate) => this.#document[kind].has(candidate));
     if (name !== undefined) return this.#named(kind, name);
     const table = TABLE_OF_KIND[kind];
-    this.#problems.push(`there is no [${table}.root]: it is the ${NAME_OF_KIND[kind]} to be used`);
+    this.#problems.push(
+      `${this.#document.origin}: there is no [${table}.root], the ${NAME_OF_KIND[kind]} to be used`,
+    );
     return undefined;
   }
 
