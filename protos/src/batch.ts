@@ -12,6 +12,8 @@ export type {
   PutChunkedBlobResponse,
   PutDirectoriesRequest,
   PutDirectoriesResponse,
+  ReadBlobsRequest,
+  ReadBlobsResponse,
 } from "./gen/tvix/castore/batch/protos/batch_pb.js";
 export {
   BatchService,
@@ -27,4 +29,6 @@ export {
   PutChunkedBlobResponseSchema,
   PutDirectoriesRequestSchema,
   PutDirectoriesResponseSchema,
+  ReadBlobsRequestSchema,
+  ReadBlobsResponseSchema,
 } from "./gen/tvix/castore/batch/protos/batch_pb.js";

@@ -13,6 +13,7 @@ const READS = [
   "/snix.castore.v1.DirectoryService/Get",
   "/tvix.castore.batch.v1.BatchService/FindMissingBlobs",
   "/tvix.castore.batch.v1.BatchService/FindMissingDirectories",
+  "/tvix.castore.batch.v1.BatchService/ReadBlobs",
   "/tvix.store.v1.PathInfoService/Get",
   "/tvix.store.v1.PathInfoService/List",
   "/snix.store.v1.PathInfoService/CalculateNAR",

@@ -25,6 +25,7 @@ const SCOPES: Readonly<Record<string, Readonly<Record<string, NeededScope>>>> = 
   "tvix.castore.batch.v1.BatchService": {
     FindMissingBlobs: "read",
     FindMissingDirectories: "read",
+    ReadBlobs: "read",
     PutBlobs: "write",
     PutChunkedBlob: "write",
     PutDirectories: "write",

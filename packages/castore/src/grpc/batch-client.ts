@@ -41,6 +41,7 @@ export class BatchClient {
   readonly #transport: Transport;
   /** What the server has answered so far. */
   #isSupported: boolean | undefined;
+  #canRead = true;
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -137,6 +138,26 @@ export class BatchClient {
       },
       upload,
     );
+  }
+
+  /**
+   * Reads blobs by `ReadBlobs`, which servers that have the other methods may lack.
+   *
+   * @param read - makes the call
+   */
+  async readBlobs<T>({ signal }: CallOptions, read: () => Promise<T>): Promise<T | undefined> {
+    signal?.throwIfAborted();
+    if (this.#isSupported === false || this.#canRead === false) return undefined;
+    try {
+      return await read();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isStatus(error, Code.Unimplemented)) {
+        throw connectToCastoreError(error, "Cannot read blobs");
+      }
+      this.#canRead = false;
+      return undefined;
+    }
   }
 
   async #findMissing(

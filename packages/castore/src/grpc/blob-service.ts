@@ -5,6 +5,9 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  OpenBlob,
+  OpenManyOptions,
+  PutManyOptions,
 } from "../blobservice/blob-service.js";
 import { readSource } from "../blobservice/read-source.js";
 import { concatBytes } from "../bytes.js";
@@ -20,6 +23,7 @@ import { putMissing, putStream } from "./blob-upload.js";
 import { callUnary, isStatus, type UnaryAnswer } from "./call.js";
 import { askerOf, putInChunks, type Uploader } from "./chunked-upload.js";
 import { Grouped } from "./grouped.js";
+import { openManyBlobs } from "./many-blobs.js";
 import { mapLimited } from "./map-limited.js";
 import { readContents } from "./remote-reading.js";
 import { UploadCounter, type UploadCounters } from "./upload-counters.js";
@@ -46,17 +50,24 @@ export class GrpcBlobService implements BlobService {
   readonly #batch: BatchClient;
   readonly #counter = new UploadCounter();
   readonly #small: Grouped<Uint8Array, B3Digest>;
+  /** Those that were asked for already. */
+  readonly #missing: Grouped<Uint8Array, B3Digest>;
   readonly #uploader: Uploader;
 
   constructor(transport: Transport) {
     this.#transport = transport;
     this.#batch = new BatchClient(transport);
     this.#uploader = { batch: this.#batch, counter: this.#counter, asker: askerOf(this.#batch) };
-    this.#small = new Grouped((blobs, options) => this.#putGroup(blobs, options), {
+    const grouping = {
       maxUnderWay: MAX_GROUPS,
       maxSize: MAX_GROUP_BYTES,
       sizeOf: totalLength,
-    });
+    };
+    this.#small = new Grouped((blobs, options) => this.#putGroup(blobs, options), grouping);
+    this.#missing = new Grouped(
+      (blobs, options) => this.#putGroup(blobs, { ...options, areMissing: true }),
+      grouping,
+    );
   }
 
   /** What was uploaded so far to a server that has batches. */
@@ -90,6 +101,16 @@ export class GrpcBlobService implements BlobService {
     return new GrpcBlobReader(this.#transport, digest, stated ?? size, isUsable ? chunks : []);
   }
 
+  async openMany(
+    digests: readonly B3Digest[],
+    options: OpenManyOptions,
+  ): Promise<(OpenBlob | undefined)[]> {
+    options.signal?.throwIfAborted();
+    const openRead = this.openRead.bind(this);
+    const from = { transport: this.#transport, batch: this.#batch, openRead };
+    return await openManyBlobs(from, digests, options);
+  }
+
   async put(
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: CallOptions = {},
@@ -110,7 +131,7 @@ export class GrpcBlobService implements BlobService {
     }
   }
 
-  async putMany(blobs: readonly Uint8Array[], options: CallOptions = {}): Promise<B3Digest[]> {
+  async putMany(blobs: readonly Uint8Array[], options: PutManyOptions = {}): Promise<B3Digest[]> {
     options.signal?.throwIfAborted();
     const small = blobs.filter((blob) => blob.byteLength <= MAX_WHOLE_BYTES);
     const large = blobs.filter((blob) => blob.byteLength > MAX_WHOLE_BYTES);
@@ -184,12 +205,13 @@ export class GrpcBlobService implements BlobService {
     return digest as B3Digest;
   }
 
-  async #putAll(blobs: readonly Uint8Array[], options: CallOptions): Promise<B3Digest[]> {
+  async #putAll(blobs: readonly Uint8Array[], options: PutManyOptions): Promise<B3Digest[]> {
     if (blobs.length === 0) return [];
-    return (await this.#small.run(blobs, options)) as B3Digest[];
+    const groups = options.areMissing === true ? this.#missing : this.#small;
+    return (await groups.run(blobs, options)) as B3Digest[];
   }
 
-  async #putGroup(blobs: readonly Uint8Array[], options: CallOptions): Promise<B3Digest[]> {
+  async #putGroup(blobs: readonly Uint8Array[], options: PutManyOptions): Promise<B3Digest[]> {
     const digests = await putMissing(this.#uploader, blobs, options);
     if (digests !== undefined) return digests;
     const put = (blob: Uint8Array, call: CallOptions) =>

@@ -1,6 +1,6 @@
 import type { Transport } from "@connectrpc/connect";
 import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
-import type { CallOptions } from "../blobservice/blob-service.js";
+import type { CallOptions, PutManyOptions } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import { type Blake3Hash, blake3, createBlake3 } from "../hasher/blake3.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
@@ -78,14 +78,15 @@ class Contents {
 }
 
 /**
- * Stores blobs, none above {@link BLOBS_MESSAGE_BYTES}; sends those that the server lacks.
+ * Stores blobs, none above {@link BLOBS_MESSAGE_BYTES}; sends those that the server lacks: all of them with
+ * `areMissing`, which saves a round trip.
  *
  * @returns the digest of each; `undefined` when the server has no batches
  */
 export async function putMissing(
   { batch, counter }: Uploader,
   contents: readonly Uint8Array[],
-  options: CallOptions,
+  options: PutManyOptions,
 ): Promise<B3Digest[] | undefined> {
   const digests = contents.map((content) => blake3(content));
   const distinct = new Map(digests.map((digest, i) => [digest.key, i]));
@@ -93,7 +94,10 @@ export async function putMissing(
   counter.begin(digests);
   try {
     const asked = candidates.map((i) => digests[i] as B3Digest);
-    const missing = await batch.findMissingBlobs(asked, options);
+    const missing =
+      options.areMissing === true
+        ? asked.map(() => true)
+        : await batch.findMissingBlobs(asked, options);
     if (missing === undefined) return undefined;
     const wanted = new Set(candidates.filter((_, i) => missing[i]));
     contents.forEach((content, i) => {

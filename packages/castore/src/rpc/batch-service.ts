@@ -10,6 +10,7 @@ import {
   type PutBlobsRequest,
   type PutChunkedBlobRequest,
   type PutDirectoriesRequest,
+  type ReadBlobsRequest,
 } from "@tvix/protos/batch";
 import type { BlobService } from "../blobservice/blob-service.js";
 import {
@@ -24,7 +25,7 @@ import type { Directory } from "../nodes/directory.js";
 import { decodeDigestedDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { digestField } from "./digest-field.js";
 import { checkDirectoryCount, type DirectoryRpcOptions } from "./directory-service.js";
-import { answer, type ErrorPolicy } from "./handler-call.js";
+import { answer, answerStream, type ErrorPolicy } from "./handler-call.js";
 import {
   MAX_BLOBS_PER_CALL,
   MAX_CHUNK_BYTES,
@@ -34,6 +35,7 @@ import {
   MAX_SENT_CHUNK_BYTES,
   PEER_MESSAGE_BYTES,
 } from "./limits.js";
+import { readBlobs } from "./read-blobs.js";
 
 /** Directories that are looked for at a time. */
 const DIRECTORY_LOOKUPS = 64;
@@ -44,7 +46,7 @@ export interface BatchServices {
   readonly directories: DirectoryService;
 }
 
-/** Serves `tvix.castore.batch.v1`, with which a client sends only what is missing, in few calls. */
+/** Serves `tvix.castore.batch.v1`, with which a client sends only what is missing, and reads many blobs, in few calls. */
 export function registerBatchService(
   router: ConnectRouter,
   services: BatchServices,
@@ -79,7 +81,11 @@ export function registerBatchService(
         const present = await hasDirectories(directories, digestFields(digests), context.signal);
         return { missing: positionsOfFalse(present) };
       }),
+    readBlobs: (request, context) => answerStream(context, options, read(request, context)),
   };
+  async function* read({ digests, maxBytes }: ReadBlobsRequest, context: HandlerContext) {
+    yield* readBlobs(blobs, digestFields(digests), maxBytes, context);
+  }
   router.service(BatchService, implementation);
 }
 

@@ -13,6 +13,12 @@ export const MAX_DIGESTS_PER_CALL = 65_536;
 /** Most blobs of one `PutBlobs`; a message of {@link PEER_MESSAGE_BYTES} could hold two million empty ones. */
 export const MAX_BLOBS_PER_CALL = 16_384;
 
+/** Longest blob that `ReadBlobs` sends; {@link READ_BLOBS_AT_A_TIME} of them are held in memory. */
+export const MAX_READ_BLOB_BYTES: number = 128 * 1024;
+
+/** Blobs of one `ReadBlobs` that are opened at a time. */
+export const READ_BLOBS_AT_A_TIME = 64;
+
 /**
  * Longest chunk that is named by the other side: twice what the largest setting of the chunker of
  * tvix can cut. One is held in memory while it is verified.

@@ -3,10 +3,13 @@ import {
   type CallOptions,
   type Directory,
   type DirectoryNode,
+  type DirectoryService,
+  directoryDigest,
   encodeDirectory,
   type Node,
   type OpenBlob,
   openBlobs,
+  Semaphore,
 } from "@tvix/castore";
 import { StoreError } from "../errors.js";
 import type { CastoreServices } from "../nar/renderer.js";
@@ -26,12 +29,27 @@ export interface CopyTreeOptions extends CallOptions {
    * not, and reads nothing twice that is there; "source" when it is the other way round. "source" by default.
    */
   readonly near?: "source" | "target";
+  /**
+   * Bytes of blobs that are on their way at a time, to be shared by copies that run side by side; 32 MiB for each copy
+   * by default.
+   */
+  readonly bytesInFlight?: Semaphore;
 }
 
 /** Directories that are asked for at a time. */
-const DIRECTORIES_AT_A_TIME = 32;
+const DIRECTORIES_AT_A_TIME = 64;
+/**
+ * Objects below a Directory up to which all its Directories are fetched together, also those that the target may have:
+ * that is a few hundred kilobytes, and one round trip in the place of one for each level.
+ */
+const WHOLE_CLOSURE_OBJECTS = 4096n;
 /** Blobs that are asked for at a time. */
-const BLOBS_AT_A_TIME = 512;
+const BLOBS_AT_A_TIME = 16_384;
+/** Large blobs of one tree that are moved at a time. */
+const LARGE_BLOBS_AT_A_TIME = 4;
+/** What a large blob takes in memory while it is moved, in bytes, about. */
+const LARGE_BLOB_BYTES = 8 * 1024 * 1024;
+const BYTES_IN_FLIGHT = 32 * 1024 * 1024;
 /** Blobs up to this size are moved many at a time. */
 const SMALL_BLOB_BYTES = 128 * 1024;
 /** Bytes of blobs that are moved at a time. */
@@ -76,16 +94,18 @@ class TreeCopy implements CopiedTree {
   readonly #target: CastoreServices;
   readonly #call: CallOptions;
   readonly #near: "source" | "target";
+  readonly #bytesInFlight: Semaphore;
 
   constructor(source: CastoreServices, target: CastoreServices, options: CopyTreeOptions) {
     this.#source = source;
     this.#target = target;
     this.#call = options.signal === undefined ? {} : { signal: options.signal };
     this.#near = options.near ?? "source";
+    this.#bytesInFlight = options.bytesInFlight ?? new Semaphore(BYTES_IN_FLIGHT);
   }
 
   async directory(root: DirectoryNode): Promise<void> {
-    const found = await this.#find(root.digest);
+    const found = await this.#find(root);
     const blobs = new Map<string, NamedBlob>();
     for (const { directory, isKnown } of found.values()) {
       const { byteLength } = encodeDirectory(directory);
@@ -107,6 +127,7 @@ class TreeCopy implements CopiedTree {
 
   /** Copies blobs that are not there. */
   async blobs(all: readonly NamedBlob[]): Promise<void> {
+    const large = new Semaphore(LARGE_BLOBS_AT_A_TIME);
     for (let i = 0; i < all.length; i += BLOBS_AT_A_TIME) {
       const asked = all.slice(i, i + BLOBS_AT_A_TIME);
       const digests = asked.map(({ digest }) => digest);
@@ -114,38 +135,56 @@ class TreeCopy implements CopiedTree {
       const missing = asked.filter((_, k) => stored[k] !== true);
       for (const { size } of asked) this.bytesKnown += size;
       for (const { size } of missing) this.bytesKnown -= size;
-      for (const batch of batches(missing)) await this.#move(batch);
+      const small = missing.filter(({ size }) => size <= SMALL_BLOB_BYTES);
+      const others = missing.filter(({ size }) => size > SMALL_BLOB_BYTES);
+      await whenAll([
+        ...[...batches(small)].map((batch) => this.#moveSmall(batch)),
+        ...others.map((blob) => large.run(() => this.#moveLarge(blob), this.#call.signal)),
+      ]);
     }
   }
 
-  async #move(batch: readonly NamedBlob[]): Promise<void> {
-    const digests = batch.map(({ digest }) => digest);
-    const opened = await openBlobs(this.#source.blobs, digests, {
-      ...this.#call,
-      inlineBytes: SMALL_BLOB_BYTES,
-    });
-    const whole: { bytes: Uint8Array; digest: B3Digest }[] = [];
-    for (const [i, { digest }] of batch.entries()) {
-      const bytes = await this.#content(opened[i], digest);
-      if (bytes !== undefined) whole.push({ bytes, digest });
-    }
-    const stored = await this.#target.blobs.putMany(
-      whole.map(({ bytes }) => bytes),
-      this.#call,
-    );
-    for (const [i, { bytes, digest }] of whole.entries()) {
-      this.#count(bytes.byteLength, digest, stored[i]);
+  async #moveSmall(batch: readonly NamedBlob[]): Promise<void> {
+    const weight = batch.reduce((sum, { size }) => sum + size, 0);
+    const release = await this.#bytesInFlight.acquire(this.#call.signal, weight);
+    try {
+      const digests = batch.map(({ digest }) => digest);
+      const options = { ...this.#call, inlineBytes: SMALL_BLOB_BYTES };
+      const opened = await openBlobs(this.#source.blobs, digests, options);
+      const contents = await whenAll(
+        batch.map(({ digest, size }, i) => this.#content(opened[i], digest, size)),
+      );
+      // They were asked for a moment ago.
+      const call = { ...this.#call, areMissing: true };
+      const stored = await this.#target.blobs.putMany(contents, call);
+      for (const [i, digest] of digests.entries()) {
+        this.#count((contents[i] as Uint8Array).byteLength, digest, stored[i]);
+      }
+    } finally {
+      release();
     }
   }
 
-  /** Moves a large blob; a small one is for the caller. */
-  async #content(blob: OpenBlob | undefined, digest: B3Digest): Promise<Uint8Array | undefined> {
+  async #content(blob: OpenBlob | undefined, digest: B3Digest, size: number): Promise<Uint8Array> {
     if (blob === undefined) throw missing("blob", digest);
+    const actual = blob instanceof Uint8Array ? blob.byteLength : blob.size;
+    // A Directory may lie about it.
+    if (actual !== size) throw otherSize(digest, actual, size);
     if (blob instanceof Uint8Array) return blob;
-    if (blob.size <= SMALL_BLOB_BYTES) return await collect(blob.stream({}, this.#call), blob.size);
-    const stored = await this.#target.blobs.put(blob.stream({}, this.#call), this.#call);
-    this.#count(blob.size, digest, stored);
-    return undefined;
+    return await collect(blob.stream({}, this.#call), blob.size);
+  }
+
+  async #moveLarge({ digest, size }: NamedBlob): Promise<void> {
+    const release = await this.#bytesInFlight.acquire(this.#call.signal, LARGE_BLOB_BYTES);
+    try {
+      const blob = await this.#source.blobs.openRead(digest, this.#call);
+      if (blob === undefined) throw missing("blob", digest);
+      if (blob.size !== size) throw otherSize(digest, blob.size, size);
+      const stored = await this.#target.blobs.put(blob.stream({}, this.#call), this.#call);
+      this.#count(blob.size, digest, stored);
+    } finally {
+      release();
+    }
   }
 
   #count(byteLength: number, expected: B3Digest, stored: B3Digest | undefined): void {
@@ -156,23 +195,19 @@ class TreeCopy implements CopiedTree {
     this.bytesMoved += byteLength;
   }
 
-  /** All Directories of a closure, level by level. */
-  async #find(root: B3Digest): Promise<ReadonlyMap<string, FoundDirectory>> {
+  /** All Directories of a closure whose root the target does not have. */
+  async #find(root: DirectoryNode): Promise<ReadonlyMap<string, FoundDirectory>> {
     const found = new Map<string, FoundDirectory>();
-    const seen = new Set([root.key]);
-    for (let level: B3Digest[] = [root]; level.length > 0; ) {
-      const next: B3Digest[] = [];
+    const seen = new Set([root.digest.key]);
+    for (let level: DirectoryNode[] = [root]; level.length > 0; ) {
+      const next: DirectoryNode[] = [];
       for (let i = 0; i < level.length; i += DIRECTORIES_AT_A_TIME) {
-        const digests = level.slice(i, i + DIRECTORIES_AT_A_TIME);
-        const directories = await Promise.all(digests.map((digest) => this.#get(digest)));
-        for (const [k, digest] of digests.entries()) {
-          const entry = directories[k] as FoundDirectory;
-          found.set(digest.key, entry);
-          for (const { node } of entry.directory.entries) {
-            if (node.type !== "directory" || seen.has(node.digest.key)) continue;
-            seen.add(node.digest.key);
-            next.push(node.digest);
-          }
+        const some = level.slice(i, i + DIRECTORIES_AT_A_TIME);
+        const children = await whenAll(some.map((node) => this.#take(node, found, node === root)));
+        for (const { node } of children.flat()) {
+          if (node.type !== "directory" || seen.has(node.digest.key)) continue;
+          seen.add(node.digest.key);
+          if (!found.has(node.digest.key)) next.push(node);
         }
       }
       level = next;
@@ -180,15 +215,45 @@ class TreeCopy implements CopiedTree {
     return found;
   }
 
-  async #get(digest: B3Digest): Promise<FoundDirectory> {
-    if (this.#near === "target") {
-      const known = await this.#target.directories.get(digest, this.#call);
-      if (known !== undefined) return { directory: known, isKnown: true };
+  /** Finds a Directory, or all below it. @returns the entries that are still to be looked at */
+  async #take(
+    node: DirectoryNode,
+    found: Map<string, FoundDirectory>,
+    isMissing: boolean,
+  ): Promise<Directory["entries"]> {
+    const { digest, size } = node;
+    const { directories } = this.#source;
+    if (this.#near === "target" && !isMissing) {
+      // What is below it is there as well.
+      if (await addClosure(this.#target.directories, digest, true, found, this.#call)) return [];
     }
-    const directory = await this.#source.directories.get(digest, this.#call);
+    if (this.#near === "source" || size <= WHOLE_CLOSURE_OBJECTS) {
+      if (await addClosure(directories, digest, false, found, this.#call)) return [];
+      throw missing("directory", digest);
+    }
+    const directory = await directories.get(digest, this.#call);
     if (directory === undefined) throw missing("directory", digest);
-    return { directory, isKnown: false };
+    found.set(digest.key, { directory, isKnown: false });
+    return directory.entries;
   }
+}
+
+/** Adds the Directories of a closure. @returns whether there are any */
+async function addClosure(
+  directories: DirectoryService,
+  root: B3Digest,
+  isKnown: boolean,
+  found: Map<string, FoundDirectory>,
+  call: CallOptions,
+): Promise<boolean> {
+  let isThere = false;
+  for await (const directory of directories.getRecursive(root, call)) {
+    isThere = true;
+    const { key } = directoryDigest(directory);
+    // One that the target has is there, whoever has given it.
+    if (isKnown || found.get(key)?.isKnown !== true) found.set(key, { directory, isKnown });
+  }
+  return isThere;
 }
 
 /** A Directory, and whether the target was seen to have it. */
@@ -231,6 +296,12 @@ function* batches(blobs: readonly NamedBlob[]): Generator<readonly NamedBlob[], 
   if (batch.length > 0) yield batch;
 }
 
+/** Waits for all of them, and fails with the first that failed: nothing goes on behind the caller's back. */
+async function whenAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
+}
+
 async function collect(source: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(size);
   let offset = 0;
@@ -239,6 +310,11 @@ async function collect(source: AsyncIterable<Uint8Array>, size: number): Promise
     offset += part.byteLength;
   }
   return bytes.subarray(0, offset);
+}
+
+function otherSize(digest: B3Digest, actual: number, stated: number): StoreError {
+  const what = `it has ${actual} bytes, and a directory says ${stated}`;
+  return new StoreError("CORRUPT", `Cannot copy blob ${digest}: ${what}`);
 }
 
 function missing(what: string, digest: B3Digest): StoreError {

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix/castore/batch/protos/batch.proto.
  */
 export const file_tvix_castore_batch_protos_batch: GenFile = /*@__PURE__*/
-  fileDesc("CiV0dml4L2Nhc3RvcmUvYmF0Y2gvcHJvdG9zL2JhdGNoLnByb3RvEhV0dml4LmNhc3RvcmUuYmF0Y2gudjEiKgoXRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIrChhGaW5kTWlzc2luZ0Jsb2JzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSI0Cg9QdXRCbG9ic1JlcXVlc3QSEAoIY29udGVudHMYASADKAwSDwoHbGVuZ3RocxgCIAMoDSIjChBQdXRCbG9ic1Jlc3BvbnNlEg8KB2RpZ2VzdHMYASADKAwirAEKFVB1dENodW5rZWRCbG9iUmVxdWVzdBIOCgZkaWdlc3QYASABKAwSRgoGY2h1bmtzGAIgAygLMjYudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dENodW5rZWRCbG9iUmVxdWVzdC5DaHVua01ldGESEAoIY29udGVudHMYAyABKAwaKQoJQ2h1bmtNZXRhEg4KBmRpZ2VzdBgBIAEoDBIMCgRzaXplGAIgASgEIhgKFlB1dENodW5rZWRCbG9iUmVzcG9uc2UiMAodRmluZE1pc3NpbmdEaXJlY3Rvcmllc1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIxCh5GaW5kTWlzc2luZ0RpcmVjdG9yaWVzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSJBChVQdXREaXJlY3Rvcmllc1JlcXVlc3QSEwoLZGlyZWN0b3JpZXMYASADKAwSEwoLcm9vdF9kaWdlc3QYAiABKAwiLQoWUHV0RGlyZWN0b3JpZXNSZXNwb25zZRITCgtyb290X2RpZ2VzdBgBIAEoDDLKBAoMQmF0Y2hTZXJ2aWNlEnMKEEZpbmRNaXNzaW5nQmxvYnMSLi50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QaLy50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdCbG9ic1Jlc3BvbnNlElsKCFB1dEJsb2JzEiYudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dEJsb2JzUmVxdWVzdBonLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRCbG9ic1Jlc3BvbnNlEm8KDlB1dENodW5rZWRCbG9iEiwudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dENodW5rZWRCbG9iUmVxdWVzdBotLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlc3BvbnNlKAESbwoOUHV0RGlyZWN0b3JpZXMSLC50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0RGlyZWN0b3JpZXNSZXF1ZXN0Gi0udHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dERpcmVjdG9yaWVzUmVzcG9uc2UoARKFAQoWRmluZE1pc3NpbmdEaXJlY3RvcmllcxI0LnR2aXguY2FzdG9yZS5iYXRjaC52MS5GaW5kTWlzc2luZ0RpcmVjdG9yaWVzUmVxdWVzdBo1LnR2aXguY2FzdG9yZS5iYXRjaC52MS5GaW5kTWlzc2luZ0RpcmVjdG9yaWVzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiV0dml4L2Nhc3RvcmUvYmF0Y2gvcHJvdG9zL2JhdGNoLnByb3RvEhV0dml4LmNhc3RvcmUuYmF0Y2gudjEiKgoXRmluZE1pc3NpbmdCbG9ic1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIrChhGaW5kTWlzc2luZ0Jsb2JzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSI0Cg9QdXRCbG9ic1JlcXVlc3QSEAoIY29udGVudHMYASADKAwSDwoHbGVuZ3RocxgCIAMoDSIjChBQdXRCbG9ic1Jlc3BvbnNlEg8KB2RpZ2VzdHMYASADKAwirAEKFVB1dENodW5rZWRCbG9iUmVxdWVzdBIOCgZkaWdlc3QYASABKAwSRgoGY2h1bmtzGAIgAygLMjYudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dENodW5rZWRCbG9iUmVxdWVzdC5DaHVua01ldGESEAoIY29udGVudHMYAyABKAwaKQoJQ2h1bmtNZXRhEg4KBmRpZ2VzdBgBIAEoDBIMCgRzaXplGAIgASgEIhgKFlB1dENodW5rZWRCbG9iUmVzcG9uc2UiMAodRmluZE1pc3NpbmdEaXJlY3Rvcmllc1JlcXVlc3QSDwoHZGlnZXN0cxgBIAMoDCIxCh5GaW5kTWlzc2luZ0RpcmVjdG9yaWVzUmVzcG9uc2USDwoHbWlzc2luZxgBIAMoDSJBChVQdXREaXJlY3Rvcmllc1JlcXVlc3QSEwoLZGlyZWN0b3JpZXMYASADKAwSEwoLcm9vdF9kaWdlc3QYAiABKAwiLQoWUHV0RGlyZWN0b3JpZXNSZXNwb25zZRITCgtyb290X2RpZ2VzdBgBIAEoDCI2ChBSZWFkQmxvYnNSZXF1ZXN0Eg8KB2RpZ2VzdHMYASADKAwSEQoJbWF4X2J5dGVzGAIgASgNIj8KEVJlYWRCbG9ic1Jlc3BvbnNlEhgKEGxlbmd0aHNfcGx1c19vbmUYASADKA0SEAoIY29udGVudHMYAiABKAwyrAUKDEJhdGNoU2VydmljZRJzChBGaW5kTWlzc2luZ0Jsb2JzEi4udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXF1ZXN0Gi8udHZpeC5jYXN0b3JlLmJhdGNoLnYxLkZpbmRNaXNzaW5nQmxvYnNSZXNwb25zZRJbCghQdXRCbG9icxImLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRCbG9ic1JlcXVlc3QaJy50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0QmxvYnNSZXNwb25zZRJvCg5QdXRDaHVua2VkQmxvYhIsLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXRDaHVua2VkQmxvYlJlcXVlc3QaLS50dml4LmNhc3RvcmUuYmF0Y2gudjEuUHV0Q2h1bmtlZEJsb2JSZXNwb25zZSgBEm8KDlB1dERpcmVjdG9yaWVzEiwudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlB1dERpcmVjdG9yaWVzUmVxdWVzdBotLnR2aXguY2FzdG9yZS5iYXRjaC52MS5QdXREaXJlY3Rvcmllc1Jlc3BvbnNlKAEShQEKFkZpbmRNaXNzaW5nRGlyZWN0b3JpZXMSNC50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdEaXJlY3Rvcmllc1JlcXVlc3QaNS50dml4LmNhc3RvcmUuYmF0Y2gudjEuRmluZE1pc3NpbmdEaXJlY3Rvcmllc1Jlc3BvbnNlEmAKCVJlYWRCbG9icxInLnR2aXguY2FzdG9yZS5iYXRjaC52MS5SZWFkQmxvYnNSZXF1ZXN0GigudHZpeC5jYXN0b3JlLmJhdGNoLnYxLlJlYWRCbG9ic1Jlc3BvbnNlMAFiBnByb3RvMw");
 
 /**
  * Asks which blobs are missing.
@@ -278,7 +278,64 @@ export const PutDirectoriesResponseSchema: GenMessage<PutDirectoriesResponse> = 
   messageDesc(file_tvix_castore_batch_protos_batch, 9);
 
 /**
- * Uploads that send only what the other side lacks, in few calls.
+ * Asks for the content of blobs.
+ *
+ * @generated from message tvix.castore.batch.v1.ReadBlobsRequest
+ */
+export type ReadBlobsRequest = Message<"tvix.castore.batch.v1.ReadBlobsRequest"> & {
+  /**
+   * Digests of blobs or chunks, 32 bytes each, in a row in each element.
+   *
+   * @generated from field: repeated bytes digests = 1;
+   */
+  digests: Uint8Array[];
+
+  /**
+   * Longest blob that is wanted, in bytes, at most 131072.
+   *
+   * @generated from field: uint32 max_bytes = 2;
+   */
+  maxBytes: number;
+};
+
+/**
+ * Describes the message tvix.castore.batch.v1.ReadBlobsRequest.
+ * Use `create(ReadBlobsRequestSchema)` to create a new message.
+ */
+export const ReadBlobsRequestSchema: GenMessage<ReadBlobsRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_castore_batch_protos_batch, 10);
+
+/**
+ * Some of them.
+ *
+ * @generated from message tvix.castore.batch.v1.ReadBlobsResponse
+ */
+export type ReadBlobsResponse = Message<"tvix.castore.batch.v1.ReadBlobsResponse"> & {
+  /**
+   * One for each of the next blobs in the order of the request: its length plus one, or 0 when its content
+   * does not come, as it is missing or longer than wanted.
+   *
+   * @generated from field: repeated uint32 lengths_plus_one = 1;
+   */
+  lengthsPlusOne: number[];
+
+  /**
+   * The content of those that come, in a row.
+   *
+   * @generated from field: bytes contents = 2;
+   */
+  contents: Uint8Array;
+};
+
+/**
+ * Describes the message tvix.castore.batch.v1.ReadBlobsResponse.
+ * Use `create(ReadBlobsResponseSchema)` to create a new message.
+ */
+export const ReadBlobsResponseSchema: GenMessage<ReadBlobsResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_castore_batch_protos_batch, 11);
+
+/**
+ * Uploads that send only what the other side lacks, and downloads of many small blobs, in few calls.
  *
  * @generated from service tvix.castore.batch.v1.BatchService
  */
@@ -335,6 +392,16 @@ export const BatchService: GenService<{
     methodKind: "unary";
     input: typeof FindMissingDirectoriesRequestSchema;
     output: typeof FindMissingDirectoriesResponseSchema;
+  },
+  /**
+   * The content of these blobs, in their order, except of those that are missing or long.
+   *
+   * @generated from rpc tvix.castore.batch.v1.BatchService.ReadBlobs
+   */
+  readBlobs: {
+    methodKind: "server_streaming";
+    input: typeof ReadBlobsRequestSchema;
+    output: typeof ReadBlobsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tvix_castore_batch_protos_batch, 0);
