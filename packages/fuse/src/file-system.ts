@@ -113,8 +113,10 @@ export interface Caller {
   readonly pid: number;
   /**
    * Aborted when the kernel interrupts the request and it does not end soon, the machine behind it starts anew, or the session ends; the
-   * last two wait until the request has ended. Rejecting then answers EINTR; a result is answered all the same.
-   * Made when it is first read: what needs none should not.
+   * last two wait until the request has ended, for a moment. Rejecting then answers EINTR; a result is answered all the same.
+   *
+   * To be read when something has to be waited for, and before that is begun or anything is counted: where too
+   * much is under way, reading it throws, and the request comes again later. Made when it is first read.
    */
   readonly signal: AbortSignal;
 }

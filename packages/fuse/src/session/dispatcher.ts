@@ -1,7 +1,7 @@
 import { ERRNO, type Errno } from "../errno.js";
 import type { FileSystem, Result } from "../file-system.js";
 import type { RequestBody } from "../protocol/body.js";
-import type { Exchange } from "./exchange.js";
+import { type Exchange, MUST_NOT_WAIT } from "./exchange.js";
 import type { Operation, OperationRunner } from "./operation.js";
 import type { RequestsUnderWay } from "./requests-under-way.js";
 
@@ -25,13 +25,12 @@ export class Dispatcher implements OperationRunner {
       exchange.fail(input);
     } else if (exchange.bodyCapacity < operation.replySize || this.#underWay.has(exchange)) {
       exchange.fail(ERRNO.EINVAL);
-    } else if (this.#underWay.isFull) {
-      this.#underWay.wait(exchange, () => this.#start(operation, exchange, input));
     } else {
       this.#start(operation, exchange, input);
     }
   }
 
+  /** Where too much is under way, which may hang, what is at hand is answered all the same. */
   #start<Input, Output>(
     operation: Operation<Input, Output>,
     exchange: Exchange,
@@ -39,9 +38,11 @@ export class Dispatcher implements OperationRunner {
   ): void {
     let result: Result<Output>;
     try {
-      result = operation.call(this.#fileSystem, exchange, input);
+      result = this.#underWay.isFull
+        ? exchange.atOnce(() => operation.call(this.#fileSystem, exchange, input))
+        : operation.call(this.#fileSystem, exchange, input);
     } catch (error) {
-      exchange.failWith(error);
+      this.#fail(operation, exchange, input, error);
       return;
     }
     if (result instanceof Promise) {
@@ -50,11 +51,21 @@ export class Dispatcher implements OperationRunner {
         operation.weigh?.(input) ?? 0,
         result,
         (output) => finish(operation, exchange, input, output),
-        (error) => exchange.failWith(error),
+        (error) => this.#fail(operation, exchange, input, error),
       );
     } else {
       finish(operation, exchange, input, result);
     }
+  }
+
+  #fail<Input, Output>(
+    operation: Operation<Input, Output>,
+    exchange: Exchange,
+    input: Input,
+    error: unknown,
+  ): void {
+    if (error !== MUST_NOT_WAIT || exchange.interrupted) exchange.failWith(error);
+    else this.#underWay.wait(exchange, () => this.#start(operation, exchange, input));
   }
 }
 

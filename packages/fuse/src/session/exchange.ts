@@ -22,6 +22,9 @@ export interface ExchangeContext {
 
 const MAX_ERRNO = 4095;
 
+/** Thrown at a file system that asks for the signal, and so would wait, where it must not. */
+export const MUST_NOT_WAIT: Error = new Error("Cannot wait: too many requests are under way");
+
 /** A request and its answer. To the file system it is the caller. */
 export class Exchange implements Caller {
   readonly header: RequestHeader;
@@ -29,6 +32,8 @@ export class Exchange implements Caller {
   readonly #context: ExchangeContext;
   #controller: AbortController | undefined;
   #interrupted = false;
+  #isAnswered = false;
+  #mayWait = true;
 
   constructor(header: RequestHeader, request: ChannelRequest, context: ExchangeContext) {
     this.header = header;
@@ -54,6 +59,7 @@ export class Exchange implements Caller {
 
   /** Made when it is asked for: most requests are answered before anybody could abort them. */
   get signal(): AbortSignal {
+    if (!this.#mayWait) throw MUST_NOT_WAIT;
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.#interrupted) this.#controller.abort();
@@ -64,6 +70,16 @@ export class Exchange implements Caller {
   /** Among the exchanges under way. */
   get key(): UniqueKey {
     return uniqueKey(this.header.uniqueLow, this.header.uniqueHigh);
+  }
+
+  /** Asks the file system in a way that fails with {@link MUST_NOT_WAIT} where the answer is not at hand. */
+  atOnce<T>(call: () => T): T {
+    this.#mayWait = false;
+    try {
+      return call();
+    } finally {
+      this.#mayWait = true;
+    }
   }
 
   get interrupted(): boolean {
@@ -125,7 +141,10 @@ export class Exchange implements Caller {
     this.#request.reply([]);
   }
 
+  /** One that was given up may come to an end all the same. */
   #send(parts: readonly Uint8Array[], bodySize: number): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
     const isWanted = hasAnswer(this.header.opcode) && bodySize <= this.bodyCapacity;
     this.#request.reply(isWanted ? parts : []);
   }

@@ -3,7 +3,7 @@ import type { FileSystem, Result } from "../file-system.js";
 import { decodeRead, type ReadRequest } from "../protocol/files.js";
 import { MAX_LISTING_SIZE } from "../protocol/limits.js";
 import { ListingWriter } from "../protocol/listing.js";
-import type { Exchange } from "./exchange.js";
+import { type Exchange, MUST_NOT_WAIT } from "./exchange.js";
 import type { Operation } from "./operation.js";
 import { SpareBuffers } from "./spare-buffers.js";
 
@@ -62,6 +62,6 @@ function outcome(writer: ListingWriter, errno: Errno | undefined): ListingWriter
 
 function thrown(writer: ListingWriter, exchange: Exchange, error: unknown): ListingWriter {
   if (writer.size === 0) throw error;
-  if (!exchange.interrupted) exchange.report(error);
+  if (!exchange.interrupted && error !== MUST_NOT_WAIT) exchange.report(error);
   return writer;
 }

@@ -1,13 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { ERRNO } from "../errno.js";
-import type { FileSystem } from "../file-system.js";
+import { FILE_TYPE, type FileSystem } from "../file-system.js";
 import { OPCODE } from "../protocol/opcodes.js";
 import type { FakeKernel } from "../testing/fake-kernel.js";
 import { Held } from "../testing/held.js";
 import { cString, type ReplyFields, readBody, u64 } from "../testing/message.js";
 import { openSession } from "../testing/open-session.js";
 import { SlowFileSystem } from "../testing/slow-file-system.js";
-import { tinyWith } from "../testing/tiny-file-system.js";
+import { listed, tinyWith } from "../testing/tiny-file-system.js";
 
 const BODY = new Uint8Array(16);
 const AT_ONCE = { interruptGraceMs: 0 };
@@ -164,15 +164,13 @@ describe("INTERRUPT with a time of grace", () => {
     const { kernel } = await openSession(fileSystem, { maxInFlight: 1 });
     const running = getattr(kernel, 2);
     const started = getattr(kernel, 3, 40);
-    const lookup = kernel.call(OPCODE.LOOKUP, cString("a"), { unique: 42 });
-    const waiting = getattr(kernel, 4, 44);
-    for (const unique of [40, 42, 44]) await interrupt(kernel, unique);
+    const waiting = getattr(kernel, 4, 42);
+    for (const unique of [40, 42]) await interrupt(kernel, unique);
     fileSystem.asked[0]?.answer();
     await running;
     vi.advanceTimersByTime(1000);
     expect((await started).errno).toBe(ERRNO.EINTR);
     expect((await waiting).errno).toBe(ERRNO.EINTR);
-    expect((await lookup).errno).toBe(ERRNO.EINTR);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -180,11 +178,12 @@ describe("INTERRUPT with a time of grace", () => {
     const fileSystem = new SlowFileSystem();
     const { kernel, session } = await openSession(fileSystem, { maxInFlight: 1 });
     const slow = getattr(kernel, 2, 40);
-    const lookup = kernel.call(OPCODE.LOOKUP, cString("a"), { unique: 42 });
+    const waiting = getattr(kernel, 5, 42);
     await interrupt(kernel, 42);
+    fileSystem.atHand.add(5);
     fileSystem.asked[0]?.answer();
     await slow;
-    expect((await lookup).errno).toBe(0);
+    expect((await waiting).errno).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
     const calls = [getattr(kernel, 3, 44), getattr(kernel, 4, 46)];
     for (const unique of [44, 46]) await interrupt(kernel, unique);
@@ -219,14 +218,98 @@ describe("more requests than run at once", () => {
     const fileSystem = new SlowFileSystem();
     const { kernel } = await openSession(fileSystem, { maxInFlight: 1 });
     const slow = getattr(kernel, 2);
-    const lookups = ["a", "b", "a"].map((name) => kernel.call(OPCODE.LOOKUP, cString(name)));
+    const waiting = [5, 6, 5].map((nodeId) => getattr(kernel, nodeId));
     const last = getattr(kernel, 3);
-    expect(fileSystem.lookups.size).toBe(0);
+    expect(await settled(Promise.race(waiting))).toBe(false);
+    for (const nodeId of [5, 6]) fileSystem.atHand.add(nodeId);
     fileSystem.asked[0]?.answer();
     await slow;
-    expect((await Promise.all(lookups)).map(({ errno }) => errno)).toEqual([0, 0, 0]);
+    expect((await Promise.all(waiting)).map(({ errno }) => errno)).toEqual([0, 0, 0]);
     fileSystem.asked[1]?.answer();
     expect((await last).errno).toBe(0);
+  });
+
+  it("are answered where the answer is at hand, though all that may run hang", async () => {
+    const fileSystem = new SlowFileSystem();
+    const { kernel } = await openSession(fileSystem, { maxInFlight: 2, maxBytesInFlight: 1 });
+    const hung = [2, 3, 4].map((nodeId) => getattr(kernel, nodeId));
+    expect(fileSystem.asked).toHaveLength(2);
+    fileSystem.atHand.add(5);
+    expect((await getattr(kernel, 5)).errno).toBe(0);
+    expect((await kernel.call(OPCODE.LOOKUP, cString("a"))).errno).toBe(0);
+    const read = await kernel.call(OPCODE.READ, readBody(5), { nodeId: 2 });
+    expect(new TextDecoder().decode(read.body)).toBe("hello");
+    const list = await kernel.call(OPCODE.READDIR, readBody(4096), { nodeId: 1 });
+    expect(listed(list.body, false).map(({ name }) => name)).toEqual([".", "..", "a", "b"]);
+    expect(await settled(Promise.race(hung))).toBe(false);
+    expect(fileSystem.asked).toHaveLength(2);
+  });
+
+  it("wait also where a promise tells that the answer is not at hand", async () => {
+    const fileSystem = new SlowFileSystem();
+    let calls = 0;
+    fileSystem.lookup = async (_parent, _name, caller) => {
+      calls++;
+      if (caller?.signal.aborted === true) throw caller.signal.reason;
+      return ERRNO.ENOENT;
+    };
+    const errors: unknown[] = [];
+    const { kernel } = await openSession(fileSystem, {
+      maxInFlight: 1,
+      onError: (error) => errors.push(error),
+    });
+    const slow = getattr(kernel, 2);
+    const lookup = kernel.call(OPCODE.LOOKUP, cString("a"));
+    expect(await settled(lookup)).toBe(false);
+    fileSystem.asked[0]?.answer();
+    await slow;
+    expect((await lookup).errno).toBe(ERRNO.ENOENT);
+    expect(calls).toBe(2);
+    expect(errors).toEqual([]);
+  });
+
+  it.each([0, 1000])(
+    "can be interrupted when a promise is about to tell that: %i ms of grace",
+    async (interruptGraceMs) => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      onTestFinished(() => void vi.useRealTimers());
+      const fileSystem = new SlowFileSystem();
+      fileSystem.lookup = async (_parent, _name, caller) => {
+        caller?.signal.throwIfAborted();
+        return expect.unreachable();
+      };
+      const { kernel } = await openSession(fileSystem, { maxInFlight: 1, interruptGraceMs });
+      const slow = getattr(kernel, 2);
+      const lookup = kernel.call(OPCODE.LOOKUP, cString("a"), { unique: 40 });
+      const told = interrupt(kernel, 40);
+      await told;
+      vi.advanceTimersByTime(interruptGraceMs);
+      expect((await lookup).errno).toBe(ERRNO.EINTR);
+      fileSystem.asked[0]?.answer();
+      expect((await slow).errno).toBe(0);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
+  it("are answered with the part of a listing that is at hand", async () => {
+    const fileSystem = new SlowFileSystem();
+    const name = new TextEncoder().encode("first");
+    const errors: unknown[] = [];
+    fileSystem.readdir = async (_nodeId, _handle, _offset, sink, caller) => {
+      sink.add({ name, ino: 2, type: FILE_TYPE.REGULAR, nextOffset: 1 });
+      caller.signal.throwIfAborted();
+      return undefined;
+    };
+    const { kernel } = await openSession(fileSystem, {
+      maxInFlight: 1,
+      onError: (error) => errors.push(error),
+    });
+    const slow = getattr(kernel, 2);
+    const list = await kernel.call(OPCODE.READDIR, readBody(4096), { nodeId: 1 });
+    expect(listed(list.body, false).map((item) => item.name)).toEqual(["first"]);
+    expect(errors).toEqual([]);
+    fileSystem.asked[0]?.answer();
+    expect((await slow).errno).toBe(0);
   });
 
   it("are answered with EBUSY beyond those that may wait", async () => {
@@ -246,7 +329,8 @@ describe("more requests than run at once", () => {
   it("wait also for bytes that were asked for", async () => {
     const held = [new Held<readonly Uint8Array[]>(), new Held<readonly Uint8Array[]>()];
     const asked: number[] = [];
-    const read: FileSystem["read"] = (nodeId) => {
+    const read: FileSystem["read"] = (nodeId, _handle, _offset, _size, caller) => {
+      if (caller.signal.aborted) throw caller.signal.reason;
       asked.push(nodeId);
       return held[nodeId]?.promise ?? [];
     };
@@ -328,6 +412,60 @@ describe("what ends all requests", () => {
     fileSystem.asked[0]?.answer();
     await Promise.all([closed, served]);
     expect((await call).errno).toBe(0);
+  });
+
+  it.each(["close()", "a second INIT", "DESTROY"])(
+    "%s gives up those that never end",
+    async (kind) => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      onTestFinished(() => void vi.useRealTimers());
+      const fileSystem = new SlowFileSystem();
+      fileSystem.isStubborn = true;
+      const { kernel, session, channel } = await openSession(fileSystem, {
+        maxInFlight: 2,
+        endGraceMs: 300,
+      });
+      const calls = [40, 42, 44].map((unique, i) => getattr(kernel, i + 2, unique));
+      const ended =
+        kind === "close()"
+          ? session.close()
+          : kind === "DESTROY"
+            ? kernel.call(OPCODE.DESTROY)
+            : kernel.init();
+      vi.advanceTimersByTime(299);
+      expect(await settled(ended)).toBe(false);
+      vi.advanceTimersByTime(1);
+      await ended;
+      const errnos = (await Promise.all(calls)).map(({ errno }) => errno);
+      expect(errnos).toEqual([ERRNO.EINTR, ERRNO.EINTR, ERRNO.EINTR]);
+      expect(fileSystem.destroyed).toBe(1);
+      expect(vi.getTimerCount()).toBe(0);
+      for (const { answer } of fileSystem.asked) answer();
+      expect(await settled(new Promise(() => {}))).toBe(false);
+      expect(channel.answersTooMany).toBe(0);
+    },
+  );
+
+  it("what was given up counts for nothing afterwards", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const fileSystem = new SlowFileSystem();
+    fileSystem.isStubborn = true;
+    const { kernel } = await openSession(fileSystem, { maxInFlight: 1 });
+    const first = getattr(kernel, 2, 40);
+    const again = kernel.init();
+    vi.advanceTimersByTime(500);
+    await Promise.all([first, again]);
+    // Another machine counts its requests anew.
+    const second = getattr(kernel, 3, 40);
+    const waiting = getattr(kernel, 4, 42);
+    fileSystem.asked[0]?.answer();
+    expect(await settled(Promise.race([second, waiting]))).toBe(false);
+    expect(fileSystem.asked).toHaveLength(2);
+    fileSystem.asked[1]?.answer();
+    expect((await second).errno).toBe(0);
+    fileSystem.asked[2]?.answer();
+    expect((await waiting).errno).toBe(0);
   });
 
   it("close() during a second INIT ends both", async () => {

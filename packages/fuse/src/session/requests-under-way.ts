@@ -12,6 +12,8 @@ export interface UnderWayLimits {
   readonly bytes: number;
   /** Milliseconds that an interrupted request has to end by itself. */
   readonly interruptGraceMs: number;
+  /** Milliseconds that all have to end when all are to. */
+  readonly endGraceMs: number;
 }
 
 interface Waiting {
@@ -30,6 +32,7 @@ export class RequestsUnderWay {
   readonly #graces = new Map<UniqueKey, ReturnType<typeof setTimeout>>();
   #bytes = 0;
   #onIdle: (() => void)[] = [];
+  #lastGrace: ReturnType<typeof setTimeout> | undefined;
 
   constructor(limits: UnderWayLimits) {
     this.#limits = limits;
@@ -65,11 +68,11 @@ export class RequestsUnderWay {
     pending.then(
       (result) => {
         onResult(result);
-        this.#ended(key, bytes);
+        this.#ended(exchange, bytes);
       },
       (error: unknown) => {
         onFailure(error);
-        this.#ended(key, bytes);
+        this.#ended(exchange, bytes);
       },
     );
   }
@@ -92,18 +95,39 @@ export class RequestsUnderWay {
     }
   }
 
-  /** Interrupts all, at once. */
-  interruptAll(): void {
+  /**
+   * Interrupts all, at once, and calls `callback` when they have ended, which may be at once. Those that go on for
+   * longer than they may are given up: they are answered with EINTR, and what they come to is dropped.
+   */
+  endAll(callback: () => void): void {
     for (const key of this.#waiting.keys()) this.#endGrace(key);
     for (const { exchange } of this.#waiting.values()) exchange.fail(ERRNO.EINTR);
     this.#waiting.clear();
     for (const exchange of this.#running.values()) exchange.interrupt();
+    if (this.#running.size === 0) {
+      callback();
+      return;
+    }
+    this.#onIdle.push(callback);
+    this.#lastGrace ??= setTimeout(() => this.#giveUp(), this.#limits.endGraceMs);
   }
 
-  /** Calls `callback` when nothing is under way, which may be at once. */
-  whenIdle(callback: () => void): void {
-    if (this.#running.size === 0) callback();
-    else this.#onIdle.push(callback);
+  #giveUp(): void {
+    for (const [key, exchange] of this.#running) {
+      exchange.fail(ERRNO.EINTR);
+      this.#endGrace(key);
+    }
+    this.#running.clear();
+    this.#bytes = 0;
+    this.#idle();
+  }
+
+  #idle(): void {
+    clearTimeout(this.#lastGrace);
+    this.#lastGrace = undefined;
+    const callbacks = this.#onIdle;
+    this.#onIdle = [];
+    for (const callback of callbacks) callback();
   }
 
   #interruptNow(key: UniqueKey): void {
@@ -120,15 +144,16 @@ export class RequestsUnderWay {
     this.#graces.delete(key);
   }
 
-  #ended(key: UniqueKey, bytes: number): void {
+  #ended(exchange: Exchange, bytes: number): void {
+    const { key } = exchange;
+    // One that was given up does not count any more, and another may have its key.
+    if (this.#running.get(key) !== exchange) return;
     this.#running.delete(key);
-    this.#endGrace(key);
+    // It may have begun to wait for its turn.
+    if (!this.#waiting.has(key)) this.#endGrace(key);
     this.#bytes -= bytes;
     this.#startWaiting();
-    if (this.#running.size > 0) return;
-    const callbacks = this.#onIdle;
-    this.#onIdle = [];
-    for (const callback of callbacks) callback();
+    if (this.#running.size === 0) this.#idle();
   }
 
   #startWaiting(): void {

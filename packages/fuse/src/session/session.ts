@@ -40,9 +40,14 @@ const DEFAULT_MAX_BYTES_IN_FLIGHT = 268_435_456;
 
 const DEFAULT_INTERRUPT_GRACE_MS = 1000;
 
+const DEFAULT_END_GRACE_MS = 500;
+
 /** How a session is held. */
 export interface SessionOptions {
-  /** Most requests that the file system works on at once; more wait for their turn. 256 by default. */
+  /**
+   * Most requests that the file system works on at once; of more, those that are not answered at once wait for their
+   * turn. 256 by default.
+   */
   readonly maxInFlight?: number;
   /** Most requests that wait; more are answered with EBUSY. 16,384 by default. */
   readonly maxWaiting?: number;
@@ -54,6 +59,8 @@ export interface SessionOptions {
    * while a request hangs is gone after this time.
    */
   readonly interruptGraceMs?: number;
+  /** Milliseconds that requests have to end by themselves when the session ends or begins anew; 500 by default. */
+  readonly endGraceMs?: number;
   /** Told of failures of the file system, which callers see as EIO. Not of more than 20 in 10 seconds. */
   readonly onError?: OnError;
 }
@@ -93,6 +100,7 @@ export class Session {
       waiting: options.maxWaiting ?? DEFAULT_MAX_WAITING,
       bytes: options.maxBytesInFlight ?? DEFAULT_MAX_BYTES_IN_FLIGHT,
       interruptGraceMs: options.interruptGraceMs ?? DEFAULT_INTERRUPT_GRACE_MS,
+      endGraceMs: options.endGraceMs ?? DEFAULT_END_GRACE_MS,
     });
     this.#dispatcher = new Dispatcher(fileSystem, this.#underWay);
   }
@@ -108,7 +116,7 @@ export class Session {
   /**
    * Answers requests until the other side is gone or {@link close} is called. Called once.
    *
-   * @returns when all requests have ended; rejects when the channel broke
+   * @returns when all requests have ended, or were given up; rejects when the channel broke
    */
   async serve(): Promise<void> {
     try {
@@ -119,8 +127,8 @@ export class Session {
   }
 
   /**
-   * Interrupts what is under way, waits until it has ended, and closes the channel. Again is a no-op.
-   * Requests that still come are answered with EIO.
+   * Interrupts what is under way, waits until it has ended, but no longer than it may take, and closes the channel.
+   * Again is a no-op. Requests that still come are answered with EIO.
    */
   close(): Promise<void> {
     this.#closed ??= this.#end();
@@ -238,7 +246,7 @@ export class Session {
     this.#readiness.connected(connection);
   }
 
-  /** Ends what came before, then goes on. Results that come late would be remembered for nobody. */
+  /** Ends what came before, then goes on. What it would remember afterwards would be for nobody. */
   #reset(exchange: Exchange, next: () => void): void {
     if (this.#isResetting || this.#closed !== undefined) {
       exchange.fail(ERRNO.EBUSY);
@@ -246,8 +254,7 @@ export class Session {
     }
     this.#isResetting = true;
     this.#context.connection = undefined;
-    this.#underWay.interruptAll();
-    this.#underWay.whenIdle(() => {
+    this.#underWay.endAll(() => {
       this.#isResetting = false;
       this.#destroy();
       if (this.#closed === undefined) next();
@@ -280,8 +287,7 @@ export class Session {
   }
 
   async #end(): Promise<void> {
-    this.#underWay.interruptAll();
-    await new Promise<void>((resolve) => this.#underWay.whenIdle(resolve));
+    await new Promise<void>((resolve) => this.#underWay.endAll(resolve));
     this.#channel.close();
     this.#context.connection = undefined;
     this.#destroy();
