@@ -221,7 +221,7 @@ export class CastoreFileSystem implements FileSystem {
     const enter: EnterListed = (entry, index) =>
       this.#enterNow({ parent: directory, entry, index });
     if (slot === ROOT_SLOT && this.#roots !== undefined) {
-      return this.#listRoots(handle, listed, offset, sink, enter);
+      return this.#listRoots({ handle, offset, caller }, listed, sink, enter);
     }
     return this.#withDirectory(slot, caller, (content) => {
       readDirectory(listed, content, offset, sink, enter);
@@ -343,9 +343,8 @@ export class CastoreFileSystem implements FileSystem {
   }
 
   async #listRoots(
-    handle: number,
+    { handle, offset, caller }: RootListingCall,
     listed: ListedDirectory,
-    offset: number,
     sink: DirectorySink,
     enter: EnterListed,
   ): Promise<Errno | undefined> {
@@ -357,10 +356,17 @@ export class CastoreFileSystem implements FileSystem {
     }
     if (!addDots(listed, offset, sink)) return undefined;
     for (let i = Math.max(0, offset - DOT_ITEMS); ; i++) {
-      const entry = listing.peek(i) ?? (await listing.pull(i));
+      const entry = listing.peek(i) ?? (await listing.pull(i, caller.signal));
       if (entry === undefined || !addEntry(listed, entry, i, sink, enter)) return undefined;
     }
   }
+}
+
+/** Who wants which part of a listing of the root. */
+interface RootListingCall {
+  readonly handle: number;
+  readonly offset: number;
+  readonly caller: Caller;
 }
 
 /** There is no such name, for so long. */

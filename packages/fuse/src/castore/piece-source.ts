@@ -7,8 +7,6 @@ import { type LoadedPiece, PieceLoader } from "./piece-loader.js";
 interface Batch {
   readonly controller: AbortController;
   readonly loading: Promise<readonly LoadedPiece[]>;
-  /** Whether it is fetched though nobody waits for it. */
-  readonly isAhead: boolean;
   waiting: number;
   hasLanded: boolean;
 }
@@ -112,7 +110,7 @@ export class PieceSource {
     for (const { piece } of slices) {
       if (this.#flight(piece) === undefined) wanted.set(piece.key, piece);
     }
-    if (wanted.size > 0) this.#start([...wanted.values()], false, () => {});
+    if (wanted.size > 0) this.#start([...wanted.values()], () => {});
     // Taken from the batches: what has landed may be gone from the cache again.
     const flights = slices.map(({ piece }) => this.#flight(piece) as Flight);
     const batches = [...new Set(flights.map(({ batch }) => batch))];
@@ -131,7 +129,7 @@ export class PieceSource {
   #startAhead(pieces: readonly Piece[], bytes: number): void {
     if (pieces.length === 0 || this.#aheadBytes + bytes > this.#maxAheadBytes) return;
     this.#aheadBytes += bytes;
-    this.#start(pieces, true, () => {
+    this.#start(pieces, () => {
       this.#aheadBytes -= bytes;
     });
   }
@@ -143,10 +141,10 @@ export class PieceSource {
   }
 
   /** Fetches pieces that nobody fetches yet. */
-  #start(pieces: readonly Piece[], isAhead: boolean, onEnd: () => void): void {
+  #start(pieces: readonly Piece[], onEnd: () => void): void {
     const controller = new AbortController();
     const loading = this.#loader.load(pieces, controller.signal);
-    const batch: Batch = { controller, loading, isAhead, waiting: 0, hasLanded: false };
+    const batch: Batch = { controller, loading, waiting: 0, hasLanded: false };
     for (const [index, { key }] of pieces.entries()) this.#flights.set(key, { batch, index });
     const land = (): void => {
       batch.hasLanded = true;
@@ -165,14 +163,17 @@ export class PieceSource {
   }
 }
 
-/** Waits for a batch, which is given up when the last one who waits is interrupted. */
+/**
+ * Waits for a batch, which is given up when the last one who waits is interrupted, also where it was fetched ahead: it
+ * may hang, and who comes next would wait for the same.
+ */
 async function waitFor(batch: Batch, signal: AbortSignal): Promise<readonly LoadedPiece[]> {
   batch.waiting++;
   try {
     return await orAbort(batch.loading, signal);
   } finally {
     batch.waiting--;
-    if (batch.waiting === 0 && !batch.isAhead && !batch.hasLanded) batch.controller.abort();
+    if (batch.waiting === 0 && !batch.hasLanded) batch.controller.abort();
   }
 }
 

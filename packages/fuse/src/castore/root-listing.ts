@@ -1,4 +1,4 @@
-import type { DirectoryEntry, RootNodes } from "@tvix/castore";
+import { type DirectoryEntry, orAbort, type RootNodes } from "@tvix/castore";
 
 /**
  * One pass over the root nodes. They are pulled as far as somebody reads, and kept, so that reading can go back and a
@@ -37,14 +37,15 @@ export class RootListing {
   /**
    * Entry `i`; `undefined` behind the last one.
    *
-   * @throws what the root nodes throw, then and ever after
+   * @throws what the root nodes throw, then and ever after; the reason of `signal` when that aborts, which others
+   *   do not notice
    */
-  async pull(i: number): Promise<DirectoryEntry | undefined> {
+  async pull(i: number, signal: AbortSignal): Promise<DirectoryEntry | undefined> {
     const pulled = this.#pulling.then(() => this.#pullTo(i));
     this.#pulling = pulled;
     // Who waits for a later one fails by itself.
     pulled.catch(() => {});
-    await pulled;
+    await orAbort(pulled, signal);
     return this.#entries[i];
   }
 
