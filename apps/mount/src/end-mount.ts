@@ -1,23 +1,22 @@
 import {
   abortConnection,
   type DeviceMount,
-  detachMount,
   forceUnmount,
   isDeadMount,
   MOUNT_TYPE,
   type MountEntry,
   readMountTable,
+  removeMount,
   type Session,
-  unmountPath,
 } from "@tvix/fuse";
 import { describeHolders } from "./describe-holders.js";
 import type { MountHost } from "./mount-host.js";
 import { hasEnded } from "./within.js";
 
-/** How long users of a mount that is to end may go on, in milliseconds. */
+/** How long users of a mount may go on after it was asked to end, in milliseconds. */
 const GRACE_MS = 1000;
 
-/** How long the kernel, or a request, may take to notice that it is over, in milliseconds. */
+/** How long the kernel may take to notice that it is over, in milliseconds. */
 const NOTICE_MS = 500;
 
 /** A mount that is being served. */
@@ -33,12 +32,15 @@ export interface ServedMount {
  * later for them, too.
  */
 export async function endMount(parts: ServedMount, host: MountHost): Promise<void> {
-  let patience = NOTICE_MS;
+  const begin = performance.now();
+  let isUsed = false;
   for (const place of await placesOf(parts.mount)) {
-    if (!(await remove(parts.mount, place, host))) patience = GRACE_MS;
+    if (!(await remove(parts.mount, place, host))) isUsed = true;
   }
+  // To find out who uses it takes some of their time.
+  const patience = isUsed ? GRACE_MS - (performance.now() - begin) : NOTICE_MS;
   // It may also be mounted where this process does not see it.
-  if (!(await hasEnded(parts.served, patience))) await close(parts, host);
+  if (!(await hasEnded(parts.served, Math.max(0, patience)))) await close(parts, host);
 }
 
 /**
@@ -48,20 +50,21 @@ export async function endMount(parts: ServedMount, host: MountHost): Promise<voi
 export async function removeRemains(mount: DeviceMount): Promise<void> {
   for (const { path } of await placesOf(mount)) {
     // Another mount may have got the same number meanwhile.
-    if (await isDeadMount(path)) await detachMount({ path, device: mount.device });
+    if (await isDeadMount(path)) await removeMount({ path, device: mount.device }, "lazy");
   }
 }
 
 /** @returns whether nobody uses it */
 async function remove(mount: DeviceMount, place: Place, host: MountHost): Promise<boolean> {
   const { path, entry } = place;
-  if (await unmountPath(path, "plain")) return true;
+  const mounted = { path, device: mount.device };
+  if (await removeMount(mounted, "plain")) return true;
   const holders = await describeHolders(entry);
   // A thread that waits on the device could not be stopped once the mount is out of the tree.
   const end = mount.isThreaded ? "now" : "in a second";
   host.note(`${path} is in use by ${holders}; it is unmounted, and ends for them ${end}`);
-  if (mount.isThreaded) await forceUnmount({ path, device: mount.device });
-  else await unmountPath(path, "lazy");
+  if (mount.isThreaded) await forceUnmount(mounted);
+  else await removeMount(mounted, "lazy");
   return false;
 }
 
@@ -72,8 +75,7 @@ async function close({ session, mount, served }: ServedMount, host: MountHost): 
     await served.catch(() => {});
     return;
   }
-  await hasEnded(session.close(), NOTICE_MS);
-  mount.channel.close();
+  await session.close();
 }
 
 /** Where a mount is. */

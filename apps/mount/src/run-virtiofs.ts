@@ -6,10 +6,6 @@ import {
   VirtiofsServer,
 } from "@tvix/fuse";
 import type { MountHost } from "./mount-host.js";
-import { hasEnded } from "./within.js";
-
-/** How long requests under way may take when the end is asked for, in milliseconds. */
-const END_MS = 1000;
 
 /** Virtual machines at once. Each keeps a cache of its own. */
 const MAX_MACHINES = 64;
@@ -54,7 +50,7 @@ export async function runVirtiofs(
 class Machines {
   readonly #host: MountHost;
   readonly #options: RunVirtiofsOptions;
-  readonly #sessions = new Map<Session, VirtiofsChannel>();
+  readonly #sessions = new Set<Session>();
 
   constructor(host: MountHost, options: RunVirtiofsOptions) {
     this.#host = host;
@@ -70,7 +66,7 @@ class Machines {
     const { createFileSystem, onError } = this.#options;
     const options = onError === undefined ? {} : { onError };
     const session = new Session(channel, createFileSystem(), options);
-    this.#sessions.set(session, channel);
+    this.#sessions.add(session);
     session
       .serve()
       .catch((error: unknown) => this.note(error))
@@ -79,11 +75,7 @@ class Machines {
 
   /** Lets requests end, for a moment, then closes all connections. */
   async end(): Promise<void> {
-    const ends = [...this.#sessions].map(async ([session, channel]) => {
-      await hasEnded(session.close(), END_MS);
-      channel.close();
-    });
-    await Promise.all(ends);
+    await Promise.all([...this.#sessions].map((session) => session.close()));
   }
 
   note(error: unknown): void {

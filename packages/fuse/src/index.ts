@@ -44,8 +44,8 @@ export { isDeadMount, locateMountPoint, type MountPoint } from "./mount/mount-po
 export { type MountEntry, mountAt, mountsOn, readMountTable } from "./mount/mount-table.js";
 export {
   abortConnection,
-  detachMount,
   forceUnmount,
+  removeMount,
   type UnmountMode,
   unmountPath,
 } from "./mount/unmount.js";

@@ -10,7 +10,7 @@ import { findMountHolders } from "./holders.js";
 import { type DeviceMount, MOUNT_TYPE, mountDevice, setReadAhead } from "./mount-device.js";
 import { isDeadMount, locateMountPoint } from "./mount-point.js";
 import { mountAt, mountsOn, parseMountTable, readMountTable } from "./mount-table.js";
-import { forceUnmount, unmountPath } from "./unmount.js";
+import { forceUnmount, removeMount, unmountPath } from "./unmount.js";
 
 const run = promisify(execFile);
 
@@ -192,6 +192,27 @@ describe.each([
     await ended;
     expect(mountAt(await readMountTable(), point)).toBeUndefined();
     holder.kill();
+  });
+});
+
+describe("removeMount()", () => {
+  it.each(["plain", "lazy"] as const)("takes away the mount it is told, %s", async (mode) => {
+    const { mount, ended } = await served(false);
+    const other = { path: point, device: "0:0" };
+    expect(await removeMount(other, mode)).toBe(true);
+    expect(mountAt(await readMountTable(), point)?.device).toBe(mount.device);
+    expect(await removeMount(mount, mode)).toBe(true);
+    await ended;
+    expect(mountAt(await readMountTable(), point)).toBeUndefined();
+    expect(await removeMount(mount, mode)).toBe(true);
+  });
+
+  it("does not mind that somebody else does the same", async () => {
+    const { mount, ended } = await served(false);
+    const all = Array.from({ length: 4 }, () => removeMount(mount, "plain"));
+    expect(await Promise.all(all)).toContain(true);
+    await ended;
+    expect(mountAt(await readMountTable(), point)).toBeUndefined();
   });
 });
 

@@ -66,22 +66,23 @@ export async function forceUnmount({ path, device }: Mounted): Promise<void> {
   const isAborted = await abortConnection(device);
   // It ends the connection too, and fails when somebody still has a file open.
   if (!isAborted && process.geteuid?.() === 0) await runTool("umount", ["-f", "--", path]);
-  await detachMount({ path, device });
+  await removeMount({ path, device }, "lazy");
 }
 
 /**
- * Takes a mount out of the tree, and leaves another one at its place alone. That somebody else has done so
- * meanwhile is as good.
+ * Unmounts one mount, and leaves another one at its place alone. That somebody else has done so meanwhile is as good.
  *
+ * @returns `false` when it is in use, with "plain"
  * @throws {@link FuseError} as {@link unmountPath}
  */
-export async function detachMount({ path, device }: Mounted): Promise<void> {
+export async function removeMount({ path, device }: Mounted, mode: UnmountMode): Promise<boolean> {
   const isThere = async () => (await locateMountPoint(path)).mounted?.device === device;
-  if (!(await isThere())) return;
+  if (!(await isThere())) return true;
   try {
-    await unmountPath(path, "lazy");
+    return await unmountPath(path, mode);
   } catch (error) {
     if (await isThere()) throw error;
+    return true;
   }
 }
 
