@@ -9,13 +9,12 @@ import {
   toLatin1,
   toUtf8,
 } from "@tvix/castore";
-import { directoryOf, nodeOf } from "@tvix/castore/testing";
+import { directoryOf, Faults, faultyBlobs, faultyDirectories, nodeOf } from "@tvix/castore/testing";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ERRNO } from "../errno.js";
 import { ROOT_NODE_ID } from "../file-system.js";
 import { OPCODE } from "../protocol/opcodes.js";
 import type { FakeKernel } from "../testing/fake-kernel.js";
-import { Faults, faultyBlobs, faultyDirectories } from "../testing/faulty-services.js";
 import { Held } from "../testing/held.js";
 import { cString, readBody, u64 } from "../testing/message.js";
 import { openSession } from "../testing/open-session.js";
