@@ -9,7 +9,13 @@ import {
   toLatin1,
   toUtf8,
 } from "@tvix/castore";
-import { directoryOf, Faults, faultyBlobs, faultyDirectories, nodeOf } from "@tvix/castore/testing";
+import {
+  directoryOf,
+  Faults,
+  FaultyBlobService,
+  faultyDirectories,
+  nodeOf,
+} from "@tvix/castore/testing";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ERRNO } from "../errno.js";
 import { ROOT_NODE_ID } from "../file-system.js";
@@ -37,7 +43,7 @@ beforeEach(() => {
 function session(root: CastoreRoot) {
   const services = {
     root,
-    blobs: faultyBlobs(blobs, faults),
+    blobs: new FaultyBlobService(blobs, faults),
     directories: faultyDirectories(directories, faults),
   };
   return openSession(new CastoreFileSystem(services, { listRoot: true }), {
