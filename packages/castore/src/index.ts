@@ -18,6 +18,7 @@ export type {
   FillManyOptions,
   OpenBlob,
   OpenManyOptions,
+  OpenReadOptions,
   PutManyOptions,
 } from "./blobservice/blob-service.js";
 export { type ResolvedRange, resolveRange } from "./blobservice/byte-range.js";

@@ -17,7 +17,10 @@ export async function printFile(invocation: Invocation, host: Host): Promise<num
       const what = node.type === "symlink" ? `${kindOf(node)} to "${node.target}"` : kindOf(node);
       throw new CliError(EXIT.failed, `cannot print ${label}: it is ${what}, not a file`);
     }
-    const reader = await store.blobs.openRead(node.digest, { signal });
+    const reader = await store.blobs.openRead(node.digest, {
+      signal,
+      expectedSize: Number(node.size),
+    });
     if (reader === undefined) {
       throw new CastoreError(
         "MISSING_REFERENCE",

@@ -6,6 +6,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@link BlobService.openRead}. */
+export interface OpenReadOptions extends CallOptions {
+  /**
+   * How long the blob is, in bytes, as what names it says. Spares services that do not know the length reading
+   * all of it for that: they believe it, and a stream of a blob that is longer or shorter ends with "CORRUPT".
+   */
+  readonly expectedSize?: number;
+}
+
 /** Options of {@link BlobService.putMany}. */
 export interface PutManyOptions extends CallOptions {
   /**
@@ -80,7 +89,7 @@ export interface BlobService {
   hasMany(digests: readonly B3Digest[], options?: CallOptions): Promise<boolean[]>;
 
   /** Opens a blob; `undefined` when it is not stored. Absence is not an error. */
-  openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined>;
+  openRead(digest: B3Digest, options?: OpenReadOptions): Promise<BlobReader | undefined>;
 
   /**
    * {@link openRead} for many at once, in the order of `digests`. Short blobs may come as their bytes,

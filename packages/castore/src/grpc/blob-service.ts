@@ -7,6 +7,7 @@ import type {
   ChunkMeta,
   OpenBlob,
   OpenManyOptions,
+  OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
 import { readSource } from "../blobservice/read-source.js";
@@ -87,12 +88,17 @@ export class GrpcBlobService implements BlobService {
     return mapLimited(digests, CALLS_IN_FLIGHT, (digest, call) => this.has(digest, call), options);
   }
 
-  async openRead(digest: B3Digest, options: CallOptions = {}): Promise<BlobReader | undefined> {
+  async openRead(digest: B3Digest, options: OpenReadOptions = {}): Promise<BlobReader | undefined> {
     const answer = await this.#stat(digest, true, options);
     if (answer === undefined) return undefined;
     const chunks = chunkList(digest, answer.message);
     const stated = statedSize(digest, answer.header);
-    if (chunks.length === 0 && stated === undefined) return this.#measure(digest, options);
+    if (chunks.length === 0 && stated === undefined) {
+      const { expectedSize } = options;
+      return expectedSize === undefined
+        ? this.#measure(digest, options)
+        : new GrpcBlobReader(this.#transport, digest, expectedSize, []);
+    }
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
     if (chunks.length > 0 && stated !== undefined && stated !== size) {
       throw corrupt(digest, `its chunks are ${size} bytes, but it is to have ${stated}`);

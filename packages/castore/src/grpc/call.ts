@@ -15,9 +15,22 @@ import type { CallOptions } from "../blobservice/blob-service.js";
 import { CastoreError } from "../errors.js";
 import { LinkedAbort } from "../linked-abort.js";
 import { orAbort } from "../or-abort.js";
+import { inTime, type Pace } from "./in-time.js";
 
 /** Waits before each new attempt, in milliseconds: for a connection that broke, and for a short restart. */
 const RETRY_DELAYS_MS: readonly number[] = [0, 100];
+
+/** How long a stream may bring nothing while it is waited for, in milliseconds. */
+export const SILENCE_MS = 30_000;
+
+/** One message is enough. */
+const ANY_MESSAGE: Pace<unknown> = { windowMs: SILENCE_MS, amount: 1, measure: () => 1 };
+
+/** Options of {@link callServerStream}. */
+export interface StreamOptions<T> extends CallOptions {
+  /** What the stream has to bring; a message in {@link SILENCE_MS} by default. */
+  readonly pace?: Pace<T>;
+}
 
 /** The answer to a unary call. */
 export interface UnaryAnswer<O extends DescMessage> {
@@ -71,19 +84,19 @@ export async function* callServerStream<I extends DescMessage, O extends DescMes
   transport: Transport,
   method: DescMethodStreaming<I, O>,
   input: MessageInitShape<I>,
-  { signal }: CallOptions = {},
+  options: StreamOptions<MessageShape<O>> = {},
 ): AsyncGenerator<MessageShape<O>, void, undefined> {
   for (let attempt = 0; ; attempt++) {
     let begun = false;
     try {
-      for await (const message of streamOnce(transport, method, input, signal)) {
+      for await (const message of streamOnce(transport, method, input, options)) {
         begun = true;
         yield message;
       }
       return;
     } catch (error) {
       if (begun) throw error;
-      await waitBeforeRetry(error, attempt, signal);
+      await waitBeforeRetry(error, attempt, options.signal);
     }
   }
 }
@@ -92,18 +105,12 @@ async function* streamOnce<I extends DescMessage, O extends DescMessage>(
   transport: Transport,
   method: DescMethodStreaming<I, O>,
   input: MessageInitShape<I>,
-  signal: AbortSignal | undefined,
+  { signal, pace = ANY_MESSAGE }: StreamOptions<MessageShape<O>>,
 ): AsyncGenerator<MessageShape<O>, void, undefined> {
   const call = new LinkedAbort(signal);
+  const messages = answers(transport, method, input, call.signal);
   try {
-    const { message } = await transport.stream(
-      method,
-      call.signal,
-      undefined,
-      undefined,
-      single(input),
-    );
-    for await (const item of message) {
+    for await (const item of inTime(messages, pace, (reason) => call.end(reason))) {
       yield item;
       signal?.throwIfAborted();
     }
@@ -114,6 +121,16 @@ async function* streamOnce<I extends DescMessage, O extends DescMessage>(
   } finally {
     call.end();
   }
+}
+
+async function* answers<I extends DescMessage, O extends DescMessage>(
+  transport: Transport,
+  method: DescMethodStreaming<I, O>,
+  input: MessageInitShape<I>,
+  signal: AbortSignal,
+): AsyncGenerator<MessageShape<O>, void, undefined> {
+  const { message } = await transport.stream(method, signal, undefined, undefined, single(input));
+  yield* message;
 }
 
 /**

@@ -7,10 +7,18 @@ import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { blake3, createBlake3 } from "../hasher/blake3.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
-import { callServerStream } from "./call.js";
+import { callServerStream, SILENCE_MS } from "./call.js";
+import type { Pace } from "./in-time.js";
 
 /** Empty messages in a row that are taken; an endless stream of them would keep a reader for ever. */
 const MAX_EMPTY_MESSAGES = 1000;
+
+/** Content that comes more slowly than this is not worth waiting for: 16 KiB in that time. */
+const CONTENT_PACE: Pace<{ readonly data: Uint8Array }> = {
+  windowMs: SILENCE_MS,
+  amount: 16 * 1024,
+  measure: ({ data }) => data.byteLength,
+};
 
 /**
  * What `Read` answers for `digest`, not verified, and never more than `maxBytes`. Empty messages are
@@ -29,12 +37,10 @@ export async function* readContents(
   let empty = 0;
   const input = { digest: digest.toBytes() };
   try {
-    for await (const { data } of callServerStream(
-      transport,
-      BlobServiceDesc.method.read,
-      input,
-      options,
-    )) {
+    for await (const { data } of callServerStream(transport, BlobServiceDesc.method.read, input, {
+      ...options,
+      pace: CONTENT_PACE,
+    })) {
       empty = data.byteLength === 0 ? empty + 1 : 0;
       length += data.byteLength;
       if (empty > MAX_EMPTY_MESSAGES) throw corrupt(digest, "the server sends nothing, endlessly");

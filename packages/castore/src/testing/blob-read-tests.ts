@@ -31,6 +31,30 @@ export function blobReadTests(test: BlobServiceUnderTest): void {
     });
   });
 
+  describe("openRead() that is told the size", () => {
+    async function read(reader: BlobReader | undefined): Promise<Uint8Array> {
+      if (reader === undefined) expect.fail("A blob that was stored is not there");
+      return concatBytes(await collect(reader.stream()));
+    }
+
+    it.each([0, 1, 1000, 300_000])("gives the blob of %s bytes", async (expectedSize) => {
+      const bytes = seededBytes(21, expectedSize);
+      const digest = await test.service().put([bytes]);
+      const reader = await test.service().openRead(digest, { expectedSize });
+      expect(reader?.size).toBe(expectedSize);
+      expectSameBytes(await read(reader), bytes);
+    });
+
+    it.each([999, 1001])("gives no wrong byte when it is not %s", async (expectedSize) => {
+      const bytes = seededBytes(22, 1000);
+      const digest = await test.service().put([bytes]);
+      const reader = await test.service().openRead(digest, { expectedSize });
+      // A service that knows better gives the blob.
+      if (reader?.size === 1000) expectSameBytes(await read(reader), bytes);
+      else await expect(read(reader)).rejects.toMatchObject({ code: "CORRUPT" });
+    });
+  });
+
   describe("hasMany()", () => {
     it("answers in the order of the digests, each as often as it is asked for", async () => {
       const [a, b] = await test.service().putMany([seededBytes(4, 10), seededBytes(5, 300_000)]);

@@ -82,12 +82,12 @@ async function loadAlone(
   { digest, length, part }: Piece,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const reader = await blobs.openRead(digest, { signal });
+  const expectedSize = part?.blobSize ?? length;
+  const reader = await blobs.openRead(digest, { signal, expectedSize });
   if (reader === undefined) {
     throw new CastoreError("MISSING_REFERENCE", `Cannot read blob ${digest}: not stored`);
   }
-  const expected = part?.blobSize ?? length;
-  if (reader.size !== expected) throw wrongSize(digest, reader.size, expected);
+  if (reader.size !== expectedSize) throw wrongSize(digest, reader.size, expectedSize);
   const range: ByteRange = part === undefined ? {} : { offset: part.offset, length };
   const content = new Uint8Array(length);
   let filled = 0;

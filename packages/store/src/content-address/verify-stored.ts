@@ -28,7 +28,7 @@ async function* fileContent(
   options: CallOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (node.type !== "file") return;
-  const reader = await blobs.openRead(node.digest, options);
+  const reader = await blobs.openRead(node.digest, { ...options, expectedSize: Number(node.size) });
   if (reader === undefined) {
     throw new StoreError("MISSING_REFERENCE", `Cannot read blob ${node.digest}: it is not stored`);
   }

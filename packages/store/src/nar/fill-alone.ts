@@ -35,7 +35,7 @@ async function fillOne(
   options: CallOptions,
 ): Promise<void> {
   const { digest } = place;
-  const reader = await blobs.openRead(digest, options);
+  const reader = await blobs.openRead(digest, { ...options, expectedSize: Number(file.node.size) });
   if (reader === undefined) throw new NarRenderError("missing-blob", digest, pathOf(file.place));
   const target = new Uint8Array(memory, place.offset, place.length);
   let at = 0;

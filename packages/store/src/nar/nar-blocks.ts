@@ -258,8 +258,9 @@ class BlockComposer {
   }
 
   async *#stream(step: FileStep): AsyncGenerator<OpenBlock, void, undefined> {
-    const { digest } = step.node;
-    const reader = await this.#blobs.openRead(digest, this.#options);
+    const { digest, size } = step.node;
+    const expectedSize = Number(size);
+    const reader = await this.#blobs.openRead(digest, { ...this.#options, expectedSize });
     if (reader === undefined) throw new NarRenderError("missing-blob", digest, pathOf(step.place));
     for await (const bytes of streamFile(reader, step, this.#options)) {
       this.#options.signal?.throwIfAborted();
