@@ -203,6 +203,12 @@ const STORE_LAYERS: readonly Layer[] = [
     why: "handlers and clients carry the contract over a wire and know no implementation behind it",
   },
   {
+    name: "combinators",
+    files: ["combinators/"],
+    why: "stores over other stores know the contract alone, so that any can stand behind any",
+    pure: true,
+  },
+  {
     name: "import",
     files: ["import/"],
     why: "import writes through the contracts; the store it fills is chosen by the caller",

@@ -28,6 +28,11 @@ export class LastUsed<K, V extends NonNullable<unknown>> {
     return this.#values.has(key);
   }
 
+  /** All of them, without using them; the one that was used last comes last. */
+  entries(): IterableIterator<[K, V]> {
+    return this.#values.entries();
+  }
+
   /** The value, which is used thereby. */
   get(key: K): V | undefined {
     const value = this.#values.get(key);

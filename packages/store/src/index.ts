@@ -4,6 +4,26 @@ export {
   parseCastoreNarUrl,
 } from "./binary-cache/castore-nar-url.js";
 export {
+  CachePathInfoService,
+  type CachePathInfoServiceOptions,
+} from "./combinators/cache-path-info-service.js";
+export { FallbackPathInfoService } from "./combinators/fallback-path-info-service.js";
+export { LimitedPathInfoService } from "./combinators/limited-path-info-service.js";
+export {
+  type LruPathInfoOptions,
+  LruPathInfoService,
+} from "./combinators/lru-path-info-service.js";
+export { RacePathInfoService } from "./combinators/race-path-info-service.js";
+export { ReadOnlyPathInfoService } from "./combinators/read-only-path-info-service.js";
+export {
+  type SigningPathInfoOptions,
+  SigningPathInfoService,
+} from "./combinators/signing-path-info-service.js";
+export {
+  type VerifiedPathInfoOptions,
+  VerifiedPathInfoService,
+} from "./combinators/verified-path-info-service.js";
+export {
   ContentAddressError,
   type ContentAddressErrorReason,
 } from "./content-address/content-address-error.js";

@@ -1,27 +1,22 @@
 import type { PathInfo } from "../path-info.js";
 import { fingerprint } from "../signature/fingerprint.js";
+import { RememberedSigner } from "../signature/remembered-signer.js";
 import type { Signature } from "../signature/signature.js";
 import type { SigningKey } from "../signature/signing-key.js";
 import type { Content } from "./content.js";
 
-/** Signatures that are remembered: making one takes as long as all the rest of a narinfo. */
-const MAX_REMEMBERED = 16_384;
-
 /** Signs what is served, without storing it. */
 export class NarinfoSigner {
-  #keys: readonly SigningKey[];
-  /** By fingerprint; the oldest first. */
-  readonly #remembered = new Map<string, readonly Signature[]>();
+  #signer: RememberedSigner;
   #narinfos = new WeakMap<PathInfo, Content>();
 
   constructor(keys: readonly SigningKey[]) {
-    this.#keys = keys;
+    this.#signer = new RememberedSigner(keys);
   }
 
   /** From now on others sign. */
   replaceKeys(keys: readonly SigningKey[]): void {
-    this.#keys = keys;
-    this.#remembered.clear();
+    this.#signer = new RememberedSigner(keys);
     this.#narinfos = new WeakMap();
   }
 
@@ -42,19 +37,7 @@ export class NarinfoSigner {
 
   #signMissing(text: () => string, present: readonly Signature[]): readonly Signature[] {
     const names = new Set(present.map(({ keyName }) => keyName));
-    if (this.#keys.every(({ keyName }) => names.has(keyName))) return [];
-    return this.#signatures(text()).filter(({ keyName }) => !names.has(keyName));
-  }
-
-  #signatures(text: string): readonly Signature[] {
-    const known = this.#remembered.get(text);
-    if (known !== undefined) return known;
-    const signatures = this.#keys.map((key) => key.signText(text));
-    if (this.#remembered.size >= MAX_REMEMBERED) {
-      const [oldest] = this.#remembered.keys();
-      if (oldest !== undefined) this.#remembered.delete(oldest);
-    }
-    this.#remembered.set(text, signatures);
-    return signatures;
+    if (this.#signer.keys.every(({ keyName }) => names.has(keyName))) return [];
+    return this.#signer.sign(text()).filter(({ keyName }) => !names.has(keyName));
   }
 }

@@ -1,7 +1,7 @@
 import { B3Digest, directoryNode } from "@tvix/castore";
 import { contentAddress } from "../content-address.js";
 import { NixHash } from "../nix-hash.js";
-import { PathInfo } from "../path-info.js";
+import { PathInfo, type PathInfoFields } from "../path-info.js";
 import { StorePath } from "../store-path/store-path.js";
 import { fromHex } from "./bytes.js";
 import { SYMLINK_FIXTURE, SYMLINK_NODE } from "./nar-fixtures.js";
@@ -26,6 +26,25 @@ export const SYMLINK_PATH_INFO: PathInfo = PathInfo.of({
   narSize: SYMLINK_FIXTURE.narSize,
   narSha256: fromHex(SYMLINK_FIXTURE.narSha256),
 });
+
+/** An output hash that ends in a number, and begins with one for the order. */
+export function digestOf(first: number, last = 0): Uint8Array {
+  const digest = new Uint8Array(20);
+  digest[0] = first;
+  digest[19] = last;
+  return digest;
+}
+
+/** A path info of a symbolic link, which needs nothing to be stored. */
+export function pathInfoOf(digest: Uint8Array, fields: Partial<PathInfoFields> = {}): PathInfo {
+  return PathInfo.of({
+    storePath: StorePath.of(digest, "name"),
+    node: SYMLINK_NODE,
+    narSize: 136n,
+    narSha256: new Uint8Array(32).fill(7),
+    ...fields,
+  });
+}
 
 /** The encoding of a path info, hexadecimal, as tvix has it in its tests. */
 export interface PathInfoEncoding {

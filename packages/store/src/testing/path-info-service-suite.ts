@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { contentAddress } from "../content-address.js";
 import type { CastoreServices } from "../nar/renderer.js";
 import { HASH_LENGTHS, type HashAlgorithm, NixHash } from "../nix-hash.js";
-import { PathInfo, type PathInfoFields } from "../path-info.js";
+import type { PathInfo } from "../path-info.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
 import { Signature } from "../signature/signature.js";
 import { StorePath } from "../store-path/store-path.js";
 import { encodePathInfo } from "../wire/path-info-codec.js";
 import { SYMLINK_NODE, storeDirectory, storeFile } from "./nar-fixtures.js";
-import { DUMMY_PATH_INFO, SYMLINK_PATH_INFO } from "./path-info-fixtures.js";
+import { DUMMY_PATH_INFO, digestOf, pathInfoOf, SYMLINK_PATH_INFO } from "./path-info-fixtures.js";
 
 /** One implementation under test, with fresh state. */
 export interface PathInfoServiceHarness {
@@ -32,24 +32,6 @@ const SIGNATURES = {
   one: Signature.of("key-1", new Uint8Array(64).fill(1)),
   two: Signature.of("key-2", new Uint8Array(64).fill(2)),
 };
-
-/** A digest that ends in a number, and begins with one for the order. */
-function digestOf(first: number, last = 0): Uint8Array {
-  const digest = new Uint8Array(20);
-  digest[0] = first;
-  digest[19] = last;
-  return digest;
-}
-
-function pathInfoOf(digest: Uint8Array, fields: Partial<PathInfoFields> = {}): PathInfo {
-  return PathInfo.of({
-    storePath: StorePath.of(digest, "name"),
-    node: SYMLINK_NODE,
-    narSize: 136n,
-    narSha256: new Uint8Array(32).fill(7),
-    ...fields,
-  });
-}
 
 function expectEqual(actual: PathInfo | undefined, expected: PathInfo): void {
   expect(actual).toBeDefined();
