@@ -17,7 +17,8 @@ import { createServer } from "./server/create-server.js";
 import { listenEverywhere } from "./server/listen.js";
 import { ReloadRequests, reload } from "./server/reload.js";
 import { readSecretFiles } from "./server/secret-files.js";
-import { storeParts } from "./server/store-parts.js";
+import { composedParts, localParts, type StoreParts } from "./server/store-parts.js";
+import { openComposed } from "./store/open-composed.js";
 import { openStore } from "./store/open-store.js";
 import { passedSockets } from "./systemd/activation.js";
 import { followLife } from "./systemd/follow-life.js";
@@ -96,13 +97,13 @@ async function start(
   const metrics = settings.metrics ? await openMetrics(local, version) : undefined;
   const tracing = await startTracing(env, version);
   if (tracing !== undefined) closers.add(() => closeTracing(tracing, logger));
-  const shared = storeParts(local);
+  const shared = await openParts(local, settings, { purpose, logger, closers });
+  signal.throwIfAborted();
   const cache = createBinaryCache(local, shared, { settings, signingKeys, logger });
   closers.add(() => cache.close());
   const server = createServer({
     settings,
     tls,
-    local,
     shared,
     cache,
     life,
@@ -122,6 +123,20 @@ async function start(
   logger.always("ready", { addresses: listening.addresses, dataDirectory: settings["data-dir"] });
   reloads.serve(() => reload({ settings, logger, life, gatekeeper, server, cache }));
   return { life, logger, server, removeSocket: listening.removeSocket };
+}
+
+/** What is served: the store of the data directory, unless the settings say otherwise. */
+async function openParts(
+  local: LocalStore,
+  settings: Settings,
+  { purpose, logger, closers }: { purpose: string; logger: Logger; closers: Closers },
+): Promise<StoreParts> {
+  const composition = await openComposed(settings, local, (directory) =>
+    openStore(directory, purpose, logger),
+  );
+  if (composition === undefined) return localParts(local, settings["data-dir"]);
+  closers.add(() => composition.close());
+  return composedParts(composition, local);
 }
 
 /** Lets calls end. The rest is closed by the closers. */

@@ -84,7 +84,9 @@ export {
   LimitedDirectoryService,
 } from "./combinators/limited-directory-service.js";
 export { NegativeAnswers } from "./combinators/negative-answers.js";
+export { RaceBlobService } from "./combinators/race-blob-service.js";
 export { RaceDirectoryService } from "./combinators/race-directory-service.js";
+export { ReadOnlyBlobService } from "./combinators/read-only-blob-service.js";
 export { ReadOnlyDirectoryService } from "./combinators/read-only-directory-service.js";
 export {
   failureOfStores,
@@ -96,6 +98,7 @@ export {
   StoreHealth,
   type StoreHealthOptions,
 } from "./combinators/store-health.js";
+export { VerifiedBlobService } from "./combinators/verified-blob-service.js";
 export { VerifiedDirectoryService } from "./combinators/verified-directory-service.js";
 export {
   type StreamTimeoutOptions,

@@ -10,6 +10,7 @@ export {
   parseServiceAddress,
   type ServiceAddress,
 } from "./address/service-address.js";
+export { showAddress } from "./address/show-address.js";
 export { defaultRegistry } from "./backends/default-registry.js";
 export { CompositionError, type CompositionErrorReason } from "./composition-error.js";
 export { composeAddresses, type WrittenAddress } from "./document/compose-addresses.js";

@@ -15,9 +15,6 @@ import { version } from "../version.js";
 
 /** Runs the daemon until a signal ends it, or prints its settings. */
 export async function serve({ options, purpose }: Invocation, host: Host): Promise<number> {
-  if (options.value("store") !== undefined) {
-    throw new UsageError("the daemon serves a data directory: name it by --data-dir, not --store");
-  }
   try {
     const loaded = load(options, host);
     if (options.has("print-config")) {

@@ -16,6 +16,16 @@ export interface KeySpec {
 /** Every key, in the order of `--help` and `--print-config`: those of no table first. */
 export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
   "data-dir": { kind: "path", value: "DIR", summary: "Where the store is kept" },
+  store: {
+    kind: "text",
+    value: "ADDR",
+    summary: "Serve what is at this address, such as cache:?near=local:&far=...",
+  },
+  composition: {
+    kind: "path",
+    value: "FILE",
+    summary: "Serve what this file puts together; see tvix config check --help",
+  },
   listen: {
     kind: "list",
     value: "HOST:PORT,...",

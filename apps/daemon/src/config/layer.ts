@@ -1,3 +1,4 @@
+import { showAddress } from "@tvix/composition";
 import type { z } from "zod";
 import { SETTING_KEYS } from "./keys.js";
 import { layerSchema, type SettingsLayer } from "./schema.js";
@@ -57,6 +58,8 @@ function unknownKey(key: string, { subject, suggest }: LayerWording): string {
 const MAX_SHOWN = 80;
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // An address may hold a password that has no place in it.
+  const text =
+    typeof value === "string" ? showAddress(value) : (JSON.stringify(value) ?? String(value));
   return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}...`;
 }

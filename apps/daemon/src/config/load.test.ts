@@ -304,6 +304,26 @@ describe("loadSettings()", () => {
       "DIR/daemon.toml:2: tls.client-ca needs tls.cert",
     ],
     [
+      "a store and a composition",
+      { flags: { store: "memory:" }, env: { TVIX_DAEMON_COMPOSITION: "/c.toml" } },
+      "--store: store and composition both say what is served: give one of them",
+    ],
+    [
+      "a directory as a store",
+      { env: { TVIX_DAEMON_STORE: "local:///d" } },
+      "TVIX_DAEMON_STORE: a directory is served by data-dir",
+    ],
+    [
+      "a store that is no address",
+      { flags: { store: "somewhere" } },
+      '--store must be the address of a store, such as grpc+http://HOST:PORT, but it is "somewhere"',
+    ],
+    [
+      "a password in an address",
+      { flags: { store: "grpc+http://me:secret@host:1" } },
+      '--store must be the address of a store, such as grpc+http://HOST:PORT, but it is "grpc+http://***@host:1"',
+    ],
+    [
       "any address with nothing",
       { flags: { listen: "0.0.0.0:8000" } },
       "--listen: other machines can reach 0.0.0.0:8000, which takes TLS (tls.cert, tls.key) and authentication (tokens or tls.client-ca); set insecure to go without",
@@ -320,6 +340,13 @@ describe("loadSettings()", () => {
     ],
   ])("refuses %s", (_, input, problem) => {
     expect(problemsOf(input)).toEqual([problem]);
+  });
+
+  it("is not told what to serve by what tells commands which store to use", () => {
+    const env = { TVIX_STORE: "memory:", TVIX_COMPOSITION: "/c.toml" };
+    const { settings, warnings } = load({ env });
+    expect(settings).toMatchObject({ store: undefined, composition: undefined });
+    expect(warnings).toEqual([]);
   });
 
   it("names every broken rule of every source", () => {

@@ -113,6 +113,7 @@ function withAbsolutePaths(settings: Settings): Settings {
 /** Variables of other commands. */
 const FOREIGN_VARIABLES: ReadonlySet<string> = new Set([
   CONFIG_VARIABLE,
+  "TVIX_COMPOSITION",
   "TVIX_DEBUG",
   "TVIX_NO_APT",
   "TVIX_STORE",

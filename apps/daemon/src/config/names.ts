@@ -17,7 +17,15 @@ export function flagMeans(key: SettingKey): boolean {
   return !isOnByDefault(key);
 }
 
+/** What these variables would be called says to commands which store they use. */
+const VARIABLES: ReadonlyMap<SettingKey, string> = new Map([
+  ["store", "TVIX_DAEMON_STORE"],
+  ["composition", "TVIX_DAEMON_COMPOSITION"],
+]);
+
 /** The environment variable of a key: `TVIX_TLS_CERT`. */
 export function environmentOf(key: SettingKey): string {
+  const own = VARIABLES.get(key);
+  if (own !== undefined) return own;
   return `TVIX_${key.replaceAll(/[.-]/g, "_").toUpperCase()}`;
 }

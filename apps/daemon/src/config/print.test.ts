@@ -6,6 +6,8 @@ import { loadSettings } from "./load.js";
 import { printSettings } from "./print.js";
 
 const DEFAULT_TEXT = `data-dir = "/data" # default
+# store is not set
+# composition is not set
 listen = [ "127.0.0.1:8000" ] # default
 insecure = false # default
 # tokens is not set

@@ -9,6 +9,7 @@ import type { SettingKey, Settings } from "./settings.js";
 export function brokenRules(settings: Settings, origin: (key: SettingKey) => string): string[] {
   const exposed = settings.listen.filter(({ host }) => !isLoopback(host));
   return [
+    ...brokenByStore(settings, origin),
     ...needs(settings, origin, "tls.cert", "tls.key"),
     ...needs(settings, origin, "tls.key", "tls.cert"),
     ...needs(settings, origin, "tls.client-ca", "tls.cert"),
@@ -17,6 +18,18 @@ export function brokenRules(settings: Settings, origin: (key: SettingKey) => str
       return rule === undefined ? [] : [`${origin("listen")}: ${rule}`];
     }),
   ];
+}
+
+function brokenByStore(
+  { store, composition }: Settings,
+  origin: (key: SettingKey) => string,
+): string[] {
+  if (store === undefined) return [];
+  if (composition !== undefined) {
+    return [`${origin("store")}: store and composition both say what is served: give one of them`];
+  }
+  const isDirectory = /^local:[^?]*$/.test(store);
+  return isDirectory ? [`${origin("store")}: a directory is served by data-dir`] : [];
 }
 
 function needs(

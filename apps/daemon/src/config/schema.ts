@@ -1,4 +1,11 @@
-import { formatSize, formatTime, parseSize, parseTime } from "@tvix/composition";
+import {
+  AddressError,
+  formatSize,
+  formatTime,
+  parseServiceAddress,
+  parseSize,
+  parseTime,
+} from "@tvix/composition";
 import { InvalidKeyError, VerifyingKey } from "@tvix/store";
 import { z } from "zod";
 import { type ListenAddress, parseListenAddress } from "./listen-address.js";
@@ -32,6 +39,8 @@ const MIN_MESSAGE = 64 * KIB;
  */
 export const layerSchema: z.ZodType<SettingsLayer> = z.strictObject({
   "data-dir": path().optional(),
+  store: address().optional(),
+  composition: path().optional(),
   listen: addresses().optional(),
   insecure: boolean().optional(),
   tokens: path().optional(),
@@ -69,6 +78,21 @@ function path(): z.ZodType<string> {
     .string({ error })
     .min(1, { error: "must be a path, not empty" })
     .refine((text) => !text.includes("\0"), { error });
+}
+
+function address(): z.ZodType<string> {
+  const error = "must be the address of a store, such as grpc+http://HOST:PORT";
+  return z.string({ error }).refine(isAddress, { error });
+}
+
+function isAddress(text: string): boolean {
+  try {
+    parseServiceAddress(text);
+    return true;
+  } catch (error) {
+    if (error instanceof AddressError) return false;
+    throw error;
+  }
 }
 
 function boolean(): z.ZodType<boolean> {

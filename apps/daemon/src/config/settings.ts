@@ -19,6 +19,10 @@ export type ReferenceScan = "off" | "warn" | "refuse";
  */
 export interface Settings {
   readonly "data-dir": string;
+  /** An address of what is served in the place of the data directory. */
+  readonly store: string | undefined;
+  /** A file that says what is served in the place of the data directory. */
+  readonly composition: string | undefined;
   /** Empty when there is only the socket in the data directory. */
   readonly listen: readonly ListenAddress[];
   readonly insecure: boolean;
@@ -58,6 +62,8 @@ export type SettingKey = keyof Settings;
 
 /** What is set where nothing else says so. The data directory is the caller's to choose. */
 export const DEFAULTS: Omit<Settings, "data-dir"> = {
+  store: undefined,
+  composition: undefined,
   listen: [{ host: "127.0.0.1", port: 8000 }],
   insecure: false,
   tokens: undefined,

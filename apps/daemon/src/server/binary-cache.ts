@@ -12,16 +12,19 @@ export interface CreateBinaryCacheOptions {
   readonly logger: Logger;
 }
 
-/** The binary cache over a local store. To be closed before that. */
+/**
+ * The binary cache over what is served. To be closed before that.
+ *
+ * @param local - of the data directory: where build logs and realisations are kept
+ */
 export function createBinaryCache(
   local: LocalStore,
   parts: StoreParts,
   { settings, signingKeys, logger }: CreateBinaryCacheOptions,
 ): BinaryCache {
-  const { blobs, directories } = local;
   const trusted = settings["cache.trusted-keys"].map((text) => VerifyingKey.parse(text));
   return new BinaryCache(
-    { blobs, directories, ...parts, values: local, stage: () => local.stage() },
+    { ...parts, values: local, ...(parts.isLocal ? { stage: () => local.stage() } : {}) },
     {
       signingKeys,
       trustedKeys: trusted.length > 0 ? TrustedKeys.of(trusted) : undefined,

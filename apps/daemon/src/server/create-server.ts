@@ -1,4 +1,3 @@
-import type { LocalStore } from "@tvix/castore/local";
 import { BLOB_SIZE_HEADER, ERROR_CODE_TRAILER } from "@tvix/castore/rpc";
 import { createRpcServer, type RpcServer, type ServerTls } from "@tvix/grpc";
 import { type BinaryCache, peekText, tryServe } from "@tvix/store/http";
@@ -20,7 +19,6 @@ import { registerStoreServices } from "./store-services.js";
 export interface ServerParts {
   readonly settings: Settings;
   readonly tls: ServerTls | undefined;
-  readonly local: LocalStore;
   readonly life: Life;
   readonly logger: Logger;
   readonly gatekeeper: Gatekeeper;
@@ -32,15 +30,13 @@ export interface ServerParts {
 
 /** The server with all services. It does not listen yet. */
 export function createServer(parts: ServerParts): RpcServer {
-  const { settings, local, shared, cache, life, logger, metrics, tracing } = parts;
+  const { settings, shared, cache, life, logger, metrics, tracing } = parts;
   const onError = (error: unknown): void => reportCacheFailure(logger, error);
   return createRpcServer({
     routes: (router) =>
       registerWithProbes(router, life, (noting) =>
         registerStoreServices(noting, {
-          local,
           parts: shared,
-          dataDirectory: settings["data-dir"],
           list: settings.list,
           maxDirectories: settings["limit.directories"],
         }),

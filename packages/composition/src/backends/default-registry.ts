@@ -1,8 +1,11 @@
 import { BackendRegistry } from "../registry/backend-registry.js";
+import { registerCache } from "./cache.js";
 import { registerGrpc } from "./grpc.js";
 import { registerLocal } from "./local.js";
 import { registerMemory } from "./memory.js";
 import { registerNix } from "./nix.js";
+import { registerSeveral } from "./several.js";
+import { registerWrapped } from "./wrapped.js";
 
 /** A new registry with the backends of tvix, to which others can be added. */
 export function defaultRegistry(): BackendRegistry {
@@ -11,5 +14,8 @@ export function defaultRegistry(): BackendRegistry {
   registerLocal(registry);
   registerGrpc(registry);
   registerNix(registry);
+  registerCache(registry);
+  registerSeveral(registry);
+  registerWrapped(registry);
   return registry;
 }

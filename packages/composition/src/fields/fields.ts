@@ -90,7 +90,7 @@ export function size(min = 1, max: number = 1024 * TIB): Field<number> {
 }
 
 /** One of some words. */
-export function choice<T extends string>(words: readonly [T, ...T[]]): Field<T> {
+export function choice<const T extends string>(words: readonly [T, ...T[]]): Field<T> {
   const quoted = words.map((word) => `"${word}"`).join(" or ");
   return checked(quoted, (value) => words.find((word) => word === value));
 }

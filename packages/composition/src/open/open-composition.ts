@@ -9,7 +9,7 @@ import { Closers } from "./closers.js";
 import type { StoreResources } from "./store-resources.js";
 
 /** A composition, open. */
-export interface Composition extends WholeStore {
+export interface Composition extends WholeStore, AsyncDisposable {
   readonly blobs: BlobService;
   readonly directories: DirectoryService;
   readonly pathInfos: PathInfoService;
@@ -70,6 +70,7 @@ function composed(
     directories: directories.service,
     pathInfos: pathInfos.service,
     close: () => closers.closeAll(),
+    [Symbol.asyncDispose]: () => closers.closeAll(),
   };
 }
 

@@ -9,6 +9,8 @@ import {
 import { Closers } from "./closers.js";
 
 export interface StoreResourcesOptions {
+  /** Stores that are open already, by their directories; not closed here. */
+  readonly lent?: ReadonlyMap<string, LocalStore>;
   /** Opens the store in a directory, for reading and writing. `LocalStore.open()` by default. */
   readonly openLocal?: (directory: string) => Promise<LocalStore>;
   /** Options of the channel to an address, such as a token, where the composition says nothing else. */
@@ -67,6 +69,8 @@ export class StoreResources {
   }
 
   async #openLocal(directory: string): Promise<LocalStore> {
+    const lent = this.#options.lent?.get(directory);
+    if (lent !== undefined) return lent;
     const open = this.#options.openLocal ?? ((path) => LocalStore.open(path));
     const local = await open(directory);
     this.#localClosers.add(() => local.close());

@@ -92,9 +92,9 @@ describe("a configuration that is wrong", () => {
     ],
     ["an argument", ["x"], 'tvix: daemon takes no arguments, but there is "x"\n'],
     [
-      "another store",
-      ["--store", "grpc+http://h:1"],
-      "tvix: the daemon serves a data directory: name it by --data-dir, not --store\n",
+      "a directory as a store",
+      ["--store", "local:///d"],
+      "tvix: cannot use the configuration: --store: a directory is served by data-dir\n",
     ],
   ])("is refused with status 2: %s", async (_, args, stderr) => {
     expect(await tvixDaemon(args)).toMatchObject({ status: 2, stdout: "", stderr });
