@@ -9,6 +9,7 @@ import {
   parseComposition,
   planComposition,
   type ServiceKind,
+  type StoreAddresses,
   storeAddresses,
   type WrittenAddress,
 } from "@tvix/composition";
@@ -88,12 +89,10 @@ function readText(file: string, shown: string): string {
   }
 }
 
-type Addresses = { readonly [K in ServiceKind]: WrittenAddress };
-
 async function addressesOf(
   source: Exclude<CompositionSource, { readonly file: string }>,
   dataDirectory: string,
-): Promise<Addresses> {
+): Promise<StoreAddresses> {
   if ("store" in source) return ofAll(source.store.address, source.store.origin);
   const { services, rest } = source;
   const others = await addressesOfRest(rest, dataDirectory);
@@ -104,17 +103,12 @@ async function addressesOf(
   return { blobs: of("blobs"), directories: of("directories"), pathInfos: of("pathInfos") };
 }
 
-function ofAll(address: string, place: string): Addresses {
-  const { blobs, directories, pathInfos } = storeAddresses(address, defaultRegistry());
-  return {
-    blobs: { address: blobs, place },
-    directories: { address: directories, place },
-    pathInfos: { address: pathInfos, place },
-  };
+function ofAll(address: string, place: string): StoreAddresses {
+  return storeAddresses({ address, place }, defaultRegistry());
 }
 
 /** The store that has the services which were not named. */
-async function addressesOfRest(rest: StorePlace, dataDirectory: string): Promise<Addresses> {
+async function addressesOfRest(rest: StorePlace, dataDirectory: string): Promise<StoreAddresses> {
   if (rest.kind === "daemon") return ofAll(rest.address, rest.address);
   if (rest.kind === "composition") {
     if ("file" in rest.source) throw new TypeError("A file names all services");

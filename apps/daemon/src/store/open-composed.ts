@@ -49,16 +49,8 @@ function documentOf(settings: Settings): CompositionDocument | undefined {
     return parseComposition(readText(composition), composition, defaultRegistry());
   }
   if (store === undefined) return undefined;
-  const { blobs, directories, pathInfos } = storeAddresses(store, defaultRegistry());
-  const place = "store";
-  return composeAddresses(
-    {
-      blobs: { address: blobs, place },
-      directories: { address: directories, place },
-      pathInfos: { address: pathInfos, place },
-    },
-    settings["data-dir"],
-  );
+  const addresses = storeAddresses({ address: store, place: "store" }, defaultRegistry());
+  return composeAddresses(addresses, settings["data-dir"]);
 }
 
 function readText(file: string): string {

@@ -62,7 +62,7 @@ function several<K extends ServiceKind>(
 }
 
 /** The services of references, with their names. */
-export async function openMembers<K extends ServiceKind>(
+async function openMembers<K extends ServiceKind>(
   references: readonly ServiceReference<K>[],
   context: OpenContext,
 ): Promise<readonly StoreMember<ServiceOf[K]>[]> {

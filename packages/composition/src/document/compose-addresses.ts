@@ -14,14 +14,15 @@ export function composeAddresses(
 ): CompositionDocument {
   const { blobs, directories, pathInfos } = addresses;
   return {
-    blobs: new Map([["root", written(blobs)]]),
-    directories: new Map([["root", written(directories)]]),
-    pathInfos: new Map([["root", written(pathInfos)]]),
+    blobs: new Map([["root", writtenAt(blobs)]]),
+    directories: new Map([["root", writtenAt(directories)]]),
+    pathInfos: new Map([["root", writtenAt(pathInfos)]]),
     origin: "the addresses",
     directory,
   };
 }
 
-function written({ address, place }: WrittenAddress): WrittenService {
+/** The service at an address. */
+export function writtenAt({ address, place }: WrittenAddress): WrittenService {
   return { address, place, placeOf: () => place };
 }

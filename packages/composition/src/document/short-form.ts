@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { CompositionError } from "../composition-error.js";
 import type { BackendRegistry } from "../registry/backend-registry.js";
 import { SERVICE_KINDS, type ServiceKind } from "../service-kind.js";
+import { writtenAt } from "./compose-addresses.js";
 import type { CompositionDocument, WrittenService } from "./composition-document.js";
 import { type ShortForm, type ShortTable, shortTables } from "./short-tables.js";
 import { storeAddresses } from "./store-addresses.js";
@@ -54,16 +55,11 @@ function storeServices(
     problems.push(`${place} ${address === undefined ? "is missing" : "must be an address"}`);
     return undefined;
   }
-  const { blobs, directories, pathInfos } = storeAddresses(address, registry);
-  const written = (text: string): WrittenService => ({
-    address: text,
-    place,
-    placeOf: () => place,
-  });
+  const { blobs, directories, pathInfos } = storeAddresses({ address, place }, registry);
   return {
-    blobs: written(blobs),
-    directories: written(directories),
-    pathInfos: written(pathInfos),
+    blobs: writtenAt(blobs),
+    directories: writtenAt(directories),
+    pathInfos: writtenAt(pathInfos),
   };
 }
 

@@ -1,21 +1,24 @@
 import { parseServiceAddress, type ServiceAddress } from "../address/service-address.js";
 import type { BackendRegistry } from "../registry/backend-registry.js";
 import type { ServiceKind } from "../service-kind.js";
+import type { WrittenAddress } from "./compose-addresses.js";
 
 /** The addresses of the three services of a store. */
-export type StoreAddresses = { readonly [K in ServiceKind]: string };
+export type StoreAddresses = { readonly [K in ServiceKind]: WrittenAddress };
 
 /**
  * What one address means that stands for a whole store: the same for each of its services, if each can be there.
  * A service that keeps only path infos (as `nix+https:`) takes what they lead to into the near store of the
  * cache that it is the far one of, and into memory where it stands alone.
  */
-export function storeAddresses(text: string, registry: BackendRegistry): StoreAddresses {
-  const pathInfos = text;
+export function storeAddresses(
+  { address, place }: WrittenAddress,
+  registry: BackendRegistry,
+): StoreAddresses {
   return {
-    blobs: contentAddress("blobs", text, registry),
-    directories: contentAddress("directories", text, registry),
-    pathInfos,
+    blobs: { address: contentAddress("blobs", address, registry), place },
+    directories: { address: contentAddress("directories", address, registry), place },
+    pathInfos: { address, place },
   };
 }
 

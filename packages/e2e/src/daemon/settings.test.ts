@@ -62,7 +62,7 @@ describe("tvix daemon --print-config", () => {
     const second = await tvixDaemon(["--print-config"], { TVIX_CONFIG: file });
     const values = (text: string) => text.replaceAll(/ # .*/g, "");
     expect(values(second.stdout)).toBe(values(first.stdout));
-    expect(second.stdout).toContain(`listen = [ "none" ] # ${file}:2`);
+    expect(second.stdout).toContain(`listen = [ "none" ] # ${file}:4`);
   });
 
   it("shows no token", async () => {
