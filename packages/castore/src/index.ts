@@ -65,6 +65,10 @@ export {
   type OpenStream,
 } from "./combinators/ask-streams.js";
 export {
+  CacheBlobService,
+  type CacheBlobServiceOptions,
+} from "./combinators/cache-blob-service.js";
+export {
   CacheDirectoryService,
   type CacheDirectoryServiceOptions,
 } from "./combinators/cache-directory-service.js";

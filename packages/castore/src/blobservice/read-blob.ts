@@ -15,7 +15,7 @@ export interface ReadBlobOptions extends CallOptions {
  *   is read; "CORRUPT" when it has another length than the service says
  */
 export async function readBlob(
-  service: BlobService,
+  service: Pick<BlobService, "openRead">,
   digest: B3Digest,
   { maxBytes, ...options }: ReadBlobOptions,
 ): Promise<Uint8Array | undefined> {

@@ -1,6 +1,7 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
-import type { Clock } from "../clock.js";
+import { type Clock, SYSTEM_CLOCK } from "../clock.js";
 import { CastoreError } from "../errors.js";
+import { orAbort } from "../or-abort.js";
 import { FedSource } from "./fed-source.js";
 import { isStoreFailure } from "./store-failures.js";
 import { type HealthTicket, StoreHealth, type StoreHealthOptions } from "./store-health.js";
@@ -23,6 +24,11 @@ export interface GuardOptions extends StoreHealthOptions {
   readonly timeoutMs?: number;
   /** What a stream has to bring on average while it is waited for; 1,024 by default. */
   readonly minBytesPerSecond?: number;
+  /**
+   * How long other calls wait, in milliseconds, while one finds out whether a store that was left alone is back. By
+   * default, 0, they are refused: there are other stores.
+   */
+  readonly probePatienceMs?: number;
 }
 
 /** Options of a call to a guarded store: the signal is there always. */
@@ -38,7 +44,8 @@ export class GuardedStore<S> {
   readonly #service: S;
   readonly #timeoutMs: number;
   readonly #minBytesPerSecond: number | undefined;
-  readonly #clock: Clock | undefined;
+  readonly #probePatienceMs: number;
+  readonly #clock: Clock;
   readonly #health: StoreHealth;
 
   constructor(member: StoreMember<S>, options: GuardOptions = {}) {
@@ -46,7 +53,8 @@ export class GuardedStore<S> {
     this.#service = member.service;
     this.#timeoutMs = member.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS;
     this.#minBytesPerSecond = options.minBytesPerSecond;
-    this.#clock = options.clock;
+    this.#probePatienceMs = options.probePatienceMs ?? 0;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#health = new StoreHealth(options);
   }
 
@@ -65,7 +73,7 @@ export class GuardedStore<S> {
     { signal }: CallOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted();
-    const ticket = this.#admit();
+    const ticket = this.#health.begin() ?? (await this.#admit(signal));
     try {
       const work = (linked: AbortSignal): Promise<T> => call(this.#service, { signal: linked });
       const answer = await withTimeout(work, this.#timeouts(signal));
@@ -78,7 +86,7 @@ export class GuardedStore<S> {
   }
 
   /**
-   * What the store streams. That it has begun counts as an answer.
+   * What the store streams.
    *
    * @param bytesOf - see `StreamTimeoutOptions.bytesOf`
    * @throws {@link CastoreError} "UNAVAILABLE" when it makes its consumer wait for too long, or rests
@@ -88,13 +96,18 @@ export class GuardedStore<S> {
     { signal, bytesOf }: CallOptions & { readonly bytesOf?: (item: T) => number } = {},
   ): AsyncGenerator<T, void, undefined> {
     signal?.throwIfAborted();
-    const ticket = this.#admit();
+    const ticket = this.#health.begin() ?? (await this.#admit(signal));
     try {
-      yield* streamWithTimeout((linked) => open(this.#service, { signal: linked }), {
+      const items = streamWithTimeout((linked) => open(this.#service, { signal: linked }), {
         ...this.#timeouts(signal),
         bytesOf,
         minBytesPerSecond: this.#minBytesPerSecond,
       });
+      for await (const item of items) {
+        // Others wait to know whether the store is back. Else only the end of a stream tells that it is well.
+        if (ticket.isProbe) ticket.succeeded();
+        yield item;
+      }
       ticket.succeeded();
     } catch (error) {
       this.#settle(ticket, error, signal);
@@ -118,7 +131,7 @@ export class GuardedStore<S> {
     { signal }: CallOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted();
-    const ticket = this.#admit();
+    const ticket = this.#health.begin() ?? (await this.#admit(signal));
     const fed = new FedSource(source, this.#timeouts(signal));
     try {
       const answer = await fed.run((pieces, linked) =>
@@ -139,11 +152,14 @@ export class GuardedStore<S> {
       timeoutMs: this.#timeoutMs,
       name: this.name,
       ...(signal && { signal }),
-      ...(this.#clock && { clock: this.#clock }),
+      clock: this.#clock,
     };
   }
 
-  #admit(): HealthTicket {
+  /** Of a store that rests. */
+  async #admit(signal: AbortSignal | undefined): Promise<HealthTicket> {
+    const { probed } = this.#health;
+    if (probed !== undefined && this.#probePatienceMs > 0) await this.#await(probed, signal);
     const ticket = this.#health.begin();
     if (ticket !== undefined) return ticket;
     throw new CastoreError(
@@ -151,6 +167,19 @@ export class GuardedStore<S> {
       `Cannot reach ${this.name}: it has failed several times and is left alone for a while`,
       { cause: this.#health.lastError },
     );
+  }
+
+  /** Waits until it is known whether the store is back, and not for long. */
+  async #await(probed: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    let stopTimer = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      stopTimer = this.#clock.after(this.#probePatienceMs, resolve);
+    });
+    try {
+      await orAbort(Promise.race([probed, late]), signal);
+    } finally {
+      stopTimer();
+    }
   }
 
   #settle(ticket: HealthTicket, error: unknown, signal: AbortSignal | undefined): void {

@@ -1,28 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { BlobService } from "../blobservice/blob-service.js";
 import { blake3 } from "../hasher/blake3.js";
 import { blobServiceSuite } from "../testing/blob-service-suite.js";
 import { ChunkingBlobService } from "../testing/chunking-blob-service.js";
 import { WatchedSource } from "../testing/sources.js";
+import { splitService } from "../testing/split-service.js";
 import { ReadOnlyBlobService } from "./read-only-blob-service.js";
-
-/** Reads through one service, writes to the other. */
-function split(reading: BlobService, writing: BlobService): BlobService {
-  return {
-    has: (digest, options) => reading.has(digest, options),
-    hasMany: (digests, options) => reading.hasMany(digests, options),
-    openRead: (digest, options) => reading.openRead(digest, options),
-    chunks: (digest, options) => reading.chunks(digest, options),
-    put: (source, options) => writing.put(source, options),
-    putMany: (blobs, options) => writing.putMany(blobs, options),
-  };
-}
 
 blobServiceSuite(
   "read-only, filled from behind",
   async () => {
     const inner = new ChunkingBlobService(65_536);
-    return { service: split(new ReadOnlyBlobService(inner), inner) };
+    return { service: splitService(new ReadOnlyBlobService(inner), inner) };
   },
   { chunking: true },
 );

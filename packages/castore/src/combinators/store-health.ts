@@ -12,6 +12,8 @@ export interface StoreHealthOptions {
 
 /** A call that {@link StoreHealth} lets through. Is told how it ended; what it is told after that does not count. */
 export interface HealthTicket {
+  /** Whether it is the one that finds out whether the store is back. */
+  readonly isProbe: boolean;
   /** The store has answered, be it that it does not have what was asked for. */
   succeeded(): void;
   failed(error: unknown): void;
@@ -28,7 +30,8 @@ export class StoreHealth {
   #failuresInRow = 0;
   #retryAfterMs: number;
   #restsUntil = 0;
-  #isProbed = false;
+  /** The call that finds out whether the store is back, while it is under way. */
+  #probe: { readonly ended: Promise<void>; end(): void } | undefined;
   #lastError: unknown;
 
   constructor(options: StoreHealthOptions = {}) {
@@ -49,25 +52,31 @@ export class StoreHealth {
   /** Whether a call would not be let through. */
   get isResting(): boolean {
     if (!this.#isOpen) return false;
-    return this.#isProbed || this.#options.clock.now() < this.#restsUntil;
+    return this.#probe !== undefined || this.#options.clock.now() < this.#restsUntil;
+  }
+
+  /** Fulfils when it is known whether the store is back; `undefined` when nobody is about to find out. */
+  get probed(): Promise<void> | undefined {
+    return this.#probe?.ended;
   }
 
   /** Lets a call through; `undefined` when the store rests. */
   begin(): HealthTicket | undefined {
     if (this.isResting) return undefined;
     const isProbe = this.#isOpen;
-    this.#isProbed = isProbe;
+    if (isProbe) this.#probe = newProbe();
     let isSettled = false;
     const once = (settle: () => void): void => {
       if (!isSettled) settle();
       isSettled = true;
     };
     return {
+      isProbe,
       succeeded: () => once(() => this.#reset()),
       failed: (error) => once(() => this.#fail(error, isProbe)),
       abandoned: () =>
         once(() => {
-          if (isProbe) this.#isProbed = false;
+          if (isProbe) this.#endProbe();
         }),
     };
   }
@@ -78,8 +87,8 @@ export class StoreHealth {
 
   #reset(): void {
     this.#failuresInRow = 0;
-    this.#isProbed = false;
     this.#retryAfterMs = this.#options.retryAfterMs;
+    this.#endProbe();
   }
 
   #fail(error: unknown, isProbe: boolean): void {
@@ -87,11 +96,24 @@ export class StoreHealth {
     // It was under way when others failed: that the store is down is known.
     if (this.#isOpen && !isProbe) return;
     if (isProbe) {
-      this.#isProbed = false;
       this.#retryAfterMs = Math.min(2 * this.#retryAfterMs, this.#options.maxRetryAfterMs);
     } else {
       this.#failuresInRow++;
     }
     this.#restsUntil = this.#options.clock.now() + this.#retryAfterMs;
+    if (isProbe) this.#endProbe();
   }
+
+  #endProbe(): void {
+    this.#probe?.end();
+    this.#probe = undefined;
+  }
+}
+
+function newProbe(): { readonly ended: Promise<void>; end(): void } {
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { ended, end };
 }

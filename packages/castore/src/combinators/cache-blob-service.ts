@@ -1,0 +1,319 @@
+import type {
+  BlobReader,
+  BlobService,
+  ByteRange,
+  CallOptions,
+  ChunkMeta,
+  OpenBlob,
+  OpenManyOptions,
+  PutManyOptions,
+} from "../blobservice/blob-service.js";
+import { resolveRange } from "../blobservice/byte-range.js";
+import { openBlobs } from "../blobservice/open-blobs.js";
+import { readBlob } from "../blobservice/read-blob.js";
+import { readSource } from "../blobservice/read-source.js";
+import { type Clock, SYSTEM_CLOCK } from "../clock.js";
+import type { B3Digest } from "../digest.js";
+import { Semaphore } from "../semaphore.js";
+import { SingleFlight } from "../single-flight.js";
+import { BackgroundFill } from "./background-fill.js";
+import type { CacheNotes } from "./cache-notes.js";
+import { ChunkedCachedReader } from "./cached-reader.js";
+import { type FarBlob, FarBlobs } from "./far-blobs.js";
+import { GuardedStore, type GuardOptions } from "./guarded-store.js";
+import { NearBlobs } from "./near-blobs.js";
+import { Tee } from "./tee.js";
+import { LongCachedReader, MAX_SHORT_BYTES, ShortCachedReader } from "./unchunked-reader.js";
+
+export interface CacheBlobServiceOptions {
+  /**
+   * Where writes go: "near" (the default) is what tvix and snix do; "through" writes to both, and far has to
+   * accept. Then `has()` answers for far alone, because who writes asks it what may be left out.
+   */
+  readonly writes?: "near" | "through";
+  /** Where it is kept how blobs of far are cut, and what of that is proved; in memory by default. */
+  readonly notes?: CacheNotes;
+  /** How long it is remembered that far does not have a blob, in milliseconds; 60,000 by default. */
+  readonly missesForMs?: number;
+  /**
+   * Longest blob, in bytes, of which the rest is fetched in the background once a part was read; 0, the default,
+   * fetches nothing that nobody reads.
+   */
+  readonly maxFillBytes?: number;
+  /** Bytes that have been asked of far and are not stored yet, at a time; 32 MiB by default. */
+  readonly maxBytesInFlight?: number;
+  /**
+   * Whether chunk lists of far are believed. Then a chunk that near has from another blob is not fetched again when a
+   * part of a blob is read, and `chunks()` tells lists that are not proved. Only for stores of one's own; false by default.
+   */
+  readonly trustsChunkLists?: boolean;
+  /** How patient far is waited for; what it is called in messages ("far"). */
+  readonly far?: GuardOptions & { readonly name?: string };
+  /** Is told why something that was read could not be kept: reads do not fail for that. */
+  readonly onFillError?: (error: unknown) => void;
+  readonly clock?: Clock;
+}
+
+const MISSES_FOR_MS = 60_000;
+const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024;
+
+/** Longest time that a far which was down is left alone: whoever waits for it to come back is a person. */
+const MAX_RETRY_AFTER_MS = 5000;
+
+/** There is no other store to ask: a reader that asks for many chunks at a time is not to fail for that. */
+const PROBE_PATIENCE_MS = 1000;
+
+/** Blobs that `openMany()` fetches at a time. */
+const FETCHES_AT_A_TIME = 16;
+
+/**
+ * A store that is near over one that is far. A read takes from far the chunks that it touches and near does not have,
+ * once however many ask at a time, and near has them from then on, each as a blob of its own. When near has all chunks
+ * of a blob, it gets the blob.
+ *
+ * What far sends is not believed. Chunks are read as ranges of the blob, so that a reader which can prove those against
+ * the digest of the blob does, and are held against the chunk list too. A list alone proves nothing: a chunk that near
+ * has is taken for a part of a blob only where it has been read in that place before (see `trustsChunkLists`). A
+ * list that turns out wrong is forgotten, and the read fails with "CORRUPT". Near stores bytes under their own digest, and
+ * a blob only when all of it has that digest.
+ *
+ * When far is gone, what is near can be read, and everything else fails with "UNAVAILABLE": at once, after the first
+ * few calls that had to find that out.
+ */
+export class CacheBlobService implements BlobService, AsyncDisposable {
+  readonly #near: BlobService;
+  readonly #far: FarBlobs;
+  readonly #filling: NearBlobs;
+  readonly #rest: BackgroundFill;
+  readonly #flights = new SingleFlight<void>();
+  readonly #fetches = new Semaphore(FETCHES_AT_A_TIME);
+  readonly #writesThrough: boolean;
+  readonly #trustsChunkLists: boolean;
+  readonly #maxFillBytes: number;
+  readonly #onError: (error: unknown) => void;
+  /** Of near alone: what it misses is opened one by one. */
+  readonly fillMany?: NonNullable<BlobService["fillMany"]>;
+
+  constructor(near: BlobService, far: BlobService, options: CacheBlobServiceOptions = {}) {
+    const { clock = SYSTEM_CLOCK, onFillError: onError = () => {}, notes } = options;
+    const member = { service: far, name: options.far?.name ?? "far" };
+    const guard = {
+      ...{ maxRetryAfterMs: MAX_RETRY_AFTER_MS, probePatienceMs: PROBE_PATIENCE_MS, clock },
+      ...options.far,
+    };
+    const missesForMs = options.missesForMs ?? MISSES_FOR_MS;
+    const maxBytesInFlight = options.maxBytesInFlight ?? MAX_BYTES_IN_FLIGHT;
+    this.#near = near;
+    this.#far = new FarBlobs(new GuardedStore(member, guard), {
+      ...{ notes, missesForMs, clock, onError },
+    });
+    this.#filling = new NearBlobs(near, this.#far, { maxBytesInFlight, onError });
+    this.#rest = new BackgroundFill(near, this.#filling);
+    this.#writesThrough = options.writes === "through";
+    this.#trustsChunkLists = options.trustsChunkLists ?? false;
+    this.#maxFillBytes = options.maxFillBytes ?? 0;
+    this.#onError = onError;
+    if (near.fillMany !== undefined) this.fillMany = near.fillMany.bind(near);
+  }
+
+  async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
+    const [has] = await this.hasMany([digest], options);
+    return has === true;
+  }
+
+  async hasMany(digests: readonly B3Digest[], options: CallOptions = {}): Promise<boolean[]> {
+    options.signal?.throwIfAborted();
+    const present = this.#writesThrough
+      ? digests.map(() => false)
+      : [...(await this.#near.hasMany(digests, options))];
+    const { absent, store } = this.#far;
+    const asked = [...digests.entries()].filter(
+      ([i, digest]) => present[i] !== true && !absent.has(digest.key),
+    );
+    if (asked.length === 0) return present;
+    const questions = asked.map(([, digest]) => digest);
+    const answers = await store.run((service, call) => service.hasMany(questions, call), options);
+    for (const [at, [i, digest]] of asked.entries()) {
+      present[i] = answers[at] === true;
+      if (answers[at] === false) absent.add(digest.key);
+    }
+    return present;
+  }
+
+  async openRead(digest: B3Digest, options: CallOptions = {}): Promise<BlobReader | undefined> {
+    options.signal?.throwIfAborted();
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      const reader = await this.#near.openRead(digest, options);
+      if (reader !== undefined)
+        return new NearReader(reader, (call) => this.#openFar(digest, call));
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      this.#onError(error);
+      failure = { error };
+    }
+    const reader = await this.#openFar(digest, options);
+    // Near may have what far does not.
+    if (reader === undefined && failure !== undefined) throw failure.error;
+    return reader;
+  }
+
+  async openMany(
+    digests: readonly B3Digest[],
+    options: OpenManyOptions,
+  ): Promise<(OpenBlob | undefined)[]> {
+    const opened = await openBlobs(this.#near, digests, options);
+    const fetch = async (digest: B3Digest): Promise<OpenBlob | undefined> => {
+      const reader = await this.openRead(digest, options);
+      if (reader === undefined || reader.size > options.inlineBytes) return reader;
+      const { signal, inlineBytes: maxBytes } = options;
+      const call = { maxBytes, ...(signal && { signal }) };
+      return await readBlob({ openRead: async () => reader }, digest, call);
+    };
+    return Promise.all(
+      opened.map((blob, i) => {
+        if (blob !== undefined) return blob;
+        return this.#fetches.run(() => fetch(digests[i] as B3Digest), options.signal);
+      }),
+    );
+  }
+
+  async chunks(
+    digest: B3Digest,
+    options: CallOptions = {},
+  ): Promise<readonly ChunkMeta[] | undefined> {
+    options.signal?.throwIfAborted();
+    const near = await this.#near.chunks(digest, options);
+    if (near !== undefined) return near;
+    const blob = await this.#far.find(digest, options);
+    if (blob === undefined) return undefined;
+    const isBelieved = this.#trustsChunkLists || blob.layout?.isProved === true;
+    return isBelieved ? (blob.layout?.toChunks() ?? []) : [];
+  }
+
+  async put(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<B3Digest> {
+    const digest = await (this.#writesThrough
+      ? this.#putThrough(source, options)
+      : this.#near.put(source, options));
+    this.#far.absent.delete(digest.key);
+    return digest;
+  }
+
+  async putMany(blobs: readonly Uint8Array[], options: PutManyOptions = {}): Promise<B3Digest[]> {
+    if (!this.#writesThrough) return await this.#near.putMany(blobs, options);
+    const digests = await this.#far.store.run(
+      (service, call) => service.putMany(blobs, { ...options, ...call }),
+      options,
+    );
+    for (const { key } of digests) this.#far.absent.delete(key);
+    try {
+      await this.#near.putMany(blobs, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      this.#onError(error);
+    }
+    return digests;
+  }
+
+  /** Fulfils when all that has come is stored, and nothing goes on in the background any more. */
+  async settled(): Promise<void> {
+    await this.#filling.settled();
+    await this.#far.flush();
+  }
+
+  /** Gives up what is fetched in the background, and waits until what has come is stored. */
+  async close(): Promise<void> {
+    this.#rest.close();
+    await this.settled();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #openFar(digest: B3Digest, options: CallOptions): Promise<BlobReader | undefined> {
+    const blob = await this.#far.find(digest, options);
+    return blob && this.#readerOf(blob);
+  }
+
+  #readerOf(blob: FarBlob): BlobReader {
+    const { layout, size } = blob;
+    if (layout !== undefined) {
+      if (size <= this.#maxFillBytes) this.#rest.add(blob, layout);
+      const trustsChunkLists = this.#trustsChunkLists;
+      const options = { near: this.#filling, far: this.#far, trustsChunkLists };
+      return new ChunkedCachedReader(blob, layout, options);
+    }
+    if (size <= MAX_SHORT_BYTES) return new ShortCachedReader(blob, this.#filling);
+    const long = { near: this.#near, filling: this.#filling, flights: this.#flights };
+    return new LongCachedReader(blob, long);
+  }
+
+  /** Far has to take it; what near makes of it does not matter to the caller. */
+  async #putThrough(
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: CallOptions,
+  ): Promise<B3Digest> {
+    const pieces = readSource(source, options.signal);
+    const tee = new Tee(pieces);
+    const [farBranch, nearBranch] = [tee.branch(), tee.branch()];
+    const near = this.#near
+      .put(nearBranch, options)
+      .catch((error: unknown) => {
+        if (options.signal?.aborted !== true) this.#onError(error);
+      })
+      .then(() => nearBranch.leave());
+    try {
+      const put = (service: BlobService, given: AsyncIterable<Uint8Array>, call: CallOptions) =>
+        service.put(given, call);
+      const digest = await this.#far.store.feed(farBranch, put, options);
+      await near;
+      return digest;
+    } catch (error) {
+      nearBranch.leave(error);
+      throw error;
+    } finally {
+      farBranch.leave();
+      await pieces.return();
+    }
+  }
+}
+
+/** A blob that near has. When near fails before the first byte, it is read from far. */
+class NearReader implements BlobReader {
+  readonly size: number;
+  readonly #reader: BlobReader;
+  readonly #openFar: (options: CallOptions) => Promise<BlobReader | undefined>;
+
+  constructor(
+    reader: BlobReader,
+    openFar: (options: CallOptions) => Promise<BlobReader | undefined>,
+  ) {
+    this.size = reader.size;
+    this.#reader = reader;
+    this.#openFar = openFar;
+  }
+
+  async *stream(
+    range?: ByteRange,
+    options: CallOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    resolveRange(this.size, range);
+    let hasBegun = false;
+    try {
+      for await (const bytes of this.#reader.stream(range, options)) {
+        hasBegun = true;
+        yield bytes;
+      }
+      return;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      const far = hasBegun ? undefined : await this.#openFar(options).catch(() => undefined);
+      if (far?.size !== this.size) throw error;
+      yield* far.stream(range, options);
+    }
+  }
+}
