@@ -43,6 +43,23 @@ describe("LastUsed", () => {
     expect([keysIn(values, "abc"), values.weight]).toEqual(["c", 1]);
   });
 
+  it("tells what there is no room for any more, and nothing else", () => {
+    const dropped: string[] = [];
+    const values = new LastUsed<string, string>(
+      3,
+      (text) => text.length,
+      (text) => {
+        dropped.push(text);
+      },
+    );
+    for (const text of ["a", "b", "c", "dd"]) values.add(text, text);
+    expect(dropped).toEqual(["a", "b"]);
+    values.delete("c");
+    values.add("dd", "ee");
+    values.clear();
+    expect(dropped).toEqual(["a", "b"]);
+  });
+
   it("replaces a value and its weight", () => {
     const values = texts(4);
     values.add("a", "aaa");

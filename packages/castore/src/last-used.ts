@@ -5,6 +5,7 @@
 export class LastUsed<K, V extends NonNullable<unknown>> {
   readonly #maxWeight: number;
   readonly #weightOf: (value: V) => number;
+  readonly #onDrop: (value: V) => void;
   /** The one that was used last is at the end. */
   readonly #values = new Map<K, V>();
   #weight = 0;
@@ -12,10 +13,16 @@ export class LastUsed<K, V extends NonNullable<unknown>> {
   /**
    * @param maxWeight - of all values together
    * @param weightOf - the weight of a value, always the same for the same value
+   * @param onDrop - called with a value that there is no room for any more
    */
-  constructor(maxWeight: number, weightOf: (value: V) => number) {
+  constructor(
+    maxWeight: number,
+    weightOf: (value: V) => number,
+    onDrop: (value: V) => void = () => {},
+  ) {
     this.#maxWeight = maxWeight;
     this.#weightOf = weightOf;
+    this.#onDrop = onDrop;
   }
 
   /** Weight of all values together. */
@@ -47,9 +54,10 @@ export class LastUsed<K, V extends NonNullable<unknown>> {
     this.delete(key);
     this.#values.set(key, value);
     this.#weight += this.#weightOf(value);
-    for (const oldest of this.#values.keys()) {
-      if (this.#weight <= this.#maxWeight || oldest === key) return;
-      this.delete(oldest);
+    for (const [oldKey, old] of this.#values) {
+      if (this.#weight <= this.#maxWeight || oldKey === key) return;
+      this.delete(oldKey);
+      this.#onDrop(old);
     }
   }
 

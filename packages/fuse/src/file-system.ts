@@ -151,7 +151,8 @@ export interface FileSystem {
   open(nodeId: number, caller: Caller): Result<OpenReply>;
 
   /**
-   * Content of a file, in pieces: `size` bytes in all, fewer only at its end.
+   * Content of a file, in pieces: `size` bytes in all, fewer only at its end. It is to be taken before the event loop
+   * turns, since its memory is used again.
    *
    * @param handle - from {@link open}; 0 when files are not opened
    */

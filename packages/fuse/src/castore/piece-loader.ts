@@ -5,6 +5,17 @@ import type { Piece } from "./piece.js";
 /** The content of a piece, or why it is not to be had. */
 export type LoadedPiece = Uint8Array | { readonly error: unknown };
 
+/** Pieces that were fetched together. */
+export interface LoadedPieces {
+  /** In the order in which they were asked for. */
+  readonly pieces: readonly LoadedPiece[];
+  /** Memory in which some of them lie, if it is to be given back. */
+  readonly memory?: SharedArrayBuffer;
+}
+
+/** Shorter pieces get memory of their own, so that one that stays does not keep much more than itself. */
+const MIN_PLACED_BYTES = 64 * 1024;
+
 /** Fetches pieces of content, each verified. */
 export class PieceLoader {
   readonly #blobs: BlobService;
@@ -19,29 +30,31 @@ export class PieceLoader {
     return isPart(piece) ? undefined : this.#blobs.readNow?.(piece.digest, piece.length);
   }
 
-  /**
-   * Fetches pieces together. One that fails is no reason for the others to.
-   *
-   * @returns in the order of `pieces`
-   */
-  async load(pieces: readonly Piece[], signal: AbortSignal): Promise<LoadedPiece[]> {
-    const filled = await this.#fillTogether(pieces, signal);
-    if (filled.length === pieces.length && !filled.includes(undefined)) {
-      return filled as Uint8Array[];
-    }
-    return Promise.all(
-      pieces.map((piece, i) => filled[i] ?? loadAlone(this.#blobs, piece, signal).catch(failed)),
+  /** Fetches pieces together. One that fails is no reason for the others to. */
+  async load(wanted: readonly Piece[], signal: AbortSignal): Promise<LoadedPieces> {
+    const filled = await this.#fillTogether(wanted, signal);
+    if (filled !== undefined && !filled.pieces.includes(undefined)) return filled as LoadedPieces;
+    const pieces = await Promise.all(
+      wanted.map(
+        (piece, i) => filled?.pieces[i] ?? loadAlone(this.#blobs, piece, signal).catch(failed),
+      ),
     );
+    return { ...filled, pieces };
+  }
+
+  /** Takes back the memory of pieces that nobody looks at any more after this turn of the event loop. */
+  giveBack(memory: SharedArrayBuffer): void {
+    this.#memory.give(memory);
   }
 
   /** What a service that fills memory itself can fill. */
   async #fillTogether(
-    pieces: readonly Piece[],
+    wanted: readonly Piece[],
     signal: AbortSignal,
-  ): Promise<readonly (Uint8Array | undefined)[]> {
-    if (this.#blobs.fillMany === undefined || pieces.some(isPart)) return [];
+  ): Promise<FilledPieces | undefined> {
+    if (this.#blobs.fillMany === undefined || wanted.some(isPart)) return undefined;
     let end = 0;
-    const places = pieces.map(({ digest, length }) => {
+    const places = wanted.map(({ digest, length }) => {
       const place = { digest, offset: end, length };
       end += length;
       return place;
@@ -53,14 +66,22 @@ export class PieceLoader {
     } catch {
       signal.throwIfAborted();
       // Whatever is wrong, reading each alone tells of which.
-      return [];
+      return undefined;
     }
-    const contents: (Uint8Array | undefined)[] = places.map(({ offset, length }, i) =>
-      missed.includes(i) ? undefined : copyOf(new Uint8Array(memory, offset, length)),
+    const pieces = places.map(({ offset, length }, i) =>
+      missed.includes(i) ? undefined : new Uint8Array(memory, offset, length),
     );
-    this.#memory.give(memory);
-    return contents;
+    const staysInPlace = 2 * end >= memory.byteLength && end >= MIN_PLACED_BYTES * wanted.length;
+    if (staysInPlace) return { pieces, memory };
+    const copies = pieces.map((piece) => piece && copyOf(piece));
+    this.giveBack(memory);
+    return { pieces: copies };
   }
+}
+
+/** {@link LoadedPieces} of which some are still missing. */
+interface FilledPieces extends Omit<LoadedPieces, "pieces"> {
+  readonly pieces: readonly (Uint8Array | undefined)[];
 }
 
 function isPart(piece: Piece): boolean {

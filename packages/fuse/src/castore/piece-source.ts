@@ -1,14 +1,17 @@
 import { type BlobService, orAbort } from "@tvix/castore";
 import { ContentCache } from "./content-cache.js";
 import type { Piece, Slice } from "./piece.js";
-import { type LoadedPiece, PieceLoader } from "./piece-loader.js";
+import { type LoadedPiece, type LoadedPieces, PieceLoader } from "./piece-loader.js";
 
 /** Pieces that are fetched together. */
 interface Batch {
   readonly controller: AbortController;
-  readonly loading: Promise<readonly LoadedPiece[]>;
+  readonly loading: Promise<LoadedPieces>;
   waiting: number;
   hasLanded: boolean;
+  /** What is to be given back when nobody waits, and nothing of it is cached any more. */
+  memory: SharedArrayBuffer | undefined;
+  isCached: boolean;
 }
 
 /** A piece on its way. */
@@ -44,7 +47,8 @@ export class PieceSource {
   }
 
   /**
-   * The bytes of slices, in their order; at once where all are at hand.
+   * The bytes of slices, in their order; at once where all are at hand. They stay as they are until the event loop
+   * turns.
    *
    * @throws what the service throws; the reason of `signal` when that aborts, which others do not notice
    */
@@ -60,7 +64,9 @@ export class PieceSource {
     const merge = (fetched: Uint8Array[]): Uint8Array[] =>
       fetched.length === slices.length ? fetched : merged(slices, missing, parts, fetched);
     const now = this.#readNow(missing);
-    return now === undefined ? this.#fetch(missing, signal()).then(merge) : merge(now);
+    if (now !== undefined) return merge(now);
+    for (const [i, part] of parts.entries()) parts[i] = part.slice();
+    return this.#fetch(missing, signal()).then(merge);
   }
 
   /** Begins to fetch what will be wanted soon, unless too much is under way. */
@@ -114,16 +120,40 @@ export class PieceSource {
     // Taken from the batches: what has landed may be gone from the cache again.
     const flights = slices.map(({ piece }) => this.#flight(piece) as Flight);
     const batches = [...new Set(flights.map(({ batch }) => batch))];
-    const loaded = new Map<Batch, readonly LoadedPiece[]>();
-    await Promise.all(
-      batches.map(async (batch) => loaded.set(batch, await waitFor(batch, signal))),
-    );
-    return slices.map((slice, i) => {
-      const { batch, index } = flights[i] as Flight;
-      const content = contentOf(loaded.get(batch)?.[index]);
-      this.#cache.serve(slice.piece.key, slice.end - slice.start);
-      return cut(content, slice);
-    });
+    for (const batch of batches) batch.waiting++;
+    try {
+      const loaded = new Map<Batch, LoadedPieces>();
+      const wait = async (batch: Batch): Promise<void> => {
+        loaded.set(batch, await orAbort(batch.loading, signal));
+      };
+      await Promise.all(batches.map(wait));
+      return slices.map((slice, i) => {
+        const { batch, index } = flights[i] as Flight;
+        const content = contentOf(loaded.get(batch)?.pieces[index]);
+        this.#cache.serve(slice.piece.key, slice.end - slice.start);
+        return cut(content, slice);
+      });
+    } finally {
+      for (const batch of batches) this.#leave(batch);
+    }
+  }
+
+  /**
+   * Waits no longer for a batch, which is given up when the last one who waited is interrupted, also where it was fetched
+   * ahead: it may hang, and who comes next would wait for the same.
+   */
+  #leave(batch: Batch): void {
+    batch.waiting--;
+    if (batch.waiting === 0 && !batch.hasLanded) batch.controller.abort();
+    this.#giveBack(batch);
+  }
+
+  /** Gives the memory of a batch back once nobody looks at it. */
+  #giveBack(batch: Batch): void {
+    const { memory, waiting, isCached } = batch;
+    if (memory === undefined || waiting > 0 || isCached) return;
+    batch.memory = undefined;
+    this.#loader.giveBack(memory);
   }
 
   #startAhead(pieces: readonly Piece[], bytes: number): void {
@@ -144,7 +174,14 @@ export class PieceSource {
   #start(pieces: readonly Piece[], onEnd: () => void): void {
     const controller = new AbortController();
     const loading = this.#loader.load(pieces, controller.signal);
-    const batch: Batch = { controller, loading, waiting: 0, hasLanded: false };
+    const batch: Batch = {
+      controller,
+      loading,
+      waiting: 0,
+      hasLanded: false,
+      memory: undefined,
+      isCached: false,
+    };
     for (const [index, { key }] of pieces.entries()) this.#flights.set(key, { batch, index });
     const land = (): void => {
       batch.hasLanded = true;
@@ -154,26 +191,27 @@ export class PieceSource {
       onEnd();
     };
     loading.then((loaded) => {
-      for (const [i, { key }] of pieces.entries()) {
-        const content = loaded[i];
-        if (content instanceof Uint8Array) this.#cache.add(key, content);
-      }
+      this.#keep(batch, pieces, loaded);
       land();
     }, land);
   }
-}
 
-/**
- * Waits for a batch, which is given up when the last one who waits is interrupted, also where it was fetched ahead: it
- * may hang, and who comes next would wait for the same.
- */
-async function waitFor(batch: Batch, signal: AbortSignal): Promise<readonly LoadedPiece[]> {
-  batch.waiting++;
-  try {
-    return await orAbort(batch.loading, signal);
-  } finally {
-    batch.waiting--;
-    if (batch.waiting === 0 && !batch.hasLanded) batch.controller.abort();
+  /** Keeps what a batch has brought. */
+  #keep(batch: Batch, wanted: readonly Piece[], { pieces, memory }: LoadedPieces): void {
+    const placed: [string, Uint8Array][] = [];
+    for (const [i, { key }] of wanted.entries()) {
+      const content = pieces[i];
+      if (!(content instanceof Uint8Array)) continue;
+      if (content.buffer === memory) placed.push([key, content]);
+      else this.#cache.add(key, content);
+    }
+    if (memory === undefined) return;
+    batch.memory = memory;
+    batch.isCached = this.#cache.addBlock(placed, memory.byteLength, () => {
+      batch.isCached = false;
+      this.#giveBack(batch);
+    });
+    this.#giveBack(batch);
   }
 }
 

@@ -138,6 +138,22 @@ describe("CastoreFileSystem over a local store", () => {
     }
   });
 
+  it.each([256, 5, 3, 1])(
+    "reads a file by readers that begin one after the other, with %s MiB for content",
+    async (mib) => {
+      const files = client({ contentCacheBytes: mib * 1024 * 1024 });
+      const { nodeId } = await files.walk(nameOf(0));
+      const readFrom = async (reader: number): Promise<void> => {
+        for (let i = 0; i < 5 * reader; i++) await new Promise(setImmediate);
+        for (let at = 0; at < LARGE.byteLength; at += 100_000) {
+          const expected = LARGE.subarray(at, at + 100_000);
+          expectSameBytes(await files.read(nodeId, at, 100_000), expected);
+        }
+      };
+      await Promise.all([0, 1, 2, 3].map(readFrom));
+    },
+  );
+
   it("reads small files right in any order, and again", async () => {
     const files = client();
     const random = new SeededRandom(3);

@@ -4,6 +4,7 @@
  * A descriptor is four words: address (lower half first), length, flags | next << 16. The guest may change them while they
  * are read: every word is read once, into a number, and checked there.
  */
+import { copyInto } from "@tvix/castore";
 import type { GuestMemory } from "./guest-memory.js";
 import { VirtiofsError } from "./virtiofs-error.js";
 
@@ -101,7 +102,7 @@ export function writeParts(chain: DescriptorChain, parts: readonly Uint8Array[])
       const slice = chain.writable[slot];
       if (slice === undefined) return written;
       const length = Math.min(part.length - partAt, slice.length - slotAt);
-      slice.set(subarrayOf(part, partAt, length), slotAt);
+      copyInto(slice, slotAt, subarrayOf(part, partAt, length));
       written += length;
       partAt += length;
       slotAt += length;
