@@ -110,7 +110,6 @@ export {
   type TimeoutOptions,
   withTimeout,
 } from "./combinators/with-timeout.js";
-export { writableMember } from "./combinators/writable-member.js";
 export { B3Digest, DIGEST_LENGTH } from "./digest.js";
 export {
   InvalidDirectoryClosureError,

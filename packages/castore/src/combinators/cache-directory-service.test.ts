@@ -221,6 +221,32 @@ describe("CacheDirectoryService", () => {
       expect(await cache.get(root)).toBeDefined();
     });
 
+    it("leaves a far alone that fails again and again, and tries again later", async () => {
+      const { cache, far, farStore, clock } = setUp({ far: { name: "the server", failures: 2 } });
+      const root = await farStore.putMultiple(chain(2));
+      far.before = () => {
+        throw DOWN;
+      };
+      for (let i = 0; i < 2; i++) await expect(cache.get(root)).rejects.toBe(DOWN);
+      await expect(cache.get(root)).rejects.toThrow(/Cannot reach the server: it has failed/);
+      await expect(collect(cache.getRecursive(root))).rejects.toThrow(/it has failed/);
+      expect(far.calls).toHaveLength(2);
+      far.before = () => {};
+      clock.advance(1000);
+      expect(await cache.get(root)).toBeDefined();
+    });
+
+    it("gives up a far that does not answer in time", async () => {
+      const { cache, far, farStore, clock } = setUp({ far: { timeoutMs: 100 } });
+      const root = await farStore.putMultiple(chain(2));
+      far.before = () => new Promise(() => {});
+      const reads = [cache.get(root), collect(cache.getRecursive(root))];
+      await settled();
+      clock.advance(100);
+      for (const read of reads) await expect(read).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      expect(far.signals.every((signal) => signal?.aborted === true)).toBe(true);
+    });
+
     it("asks far where near fails, and does not say that there is nothing when near may have it", async () => {
       const { cache, near, farStore } = setUp();
       const root = await farStore.putMultiple(chain(2));
@@ -505,7 +531,12 @@ async function faultyRun(seed: number): Promise<void> {
   const random = new SeededRandom(seed);
   const notes = random.below(2) === 0 ? { notes: new MemoryNotes() } : {};
   const ahead = random.below(3) === 0 ? { prefetch: { maxDirectories: 1 + random.below(20) } } : {};
-  const { cache, far, farStore } = setUp({ ...notes, ...ahead, missesForMs: 0 });
+  const { cache, far, farStore } = setUp({
+    ...notes,
+    ...ahead,
+    missesForMs: 0,
+    far: { failures: 1000 },
+  });
   const closures = [chain(6, 2), tree(3, 3), tree(2, 4, { next: 500 })];
   for (const closure of closures) await farStore.putMultiple(closure);
   const honest = Array.from(closures.flat(), (directory) => directoryDigest(directory));

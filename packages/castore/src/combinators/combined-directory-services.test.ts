@@ -9,7 +9,7 @@ import { directoryServiceSuite } from "../testing/directory-service-suite.js";
 import { ManualClock } from "../testing/manual-clock.js";
 import { ScriptedDirectoryService } from "../testing/scripted-directory-service.js";
 import { SeededRandom } from "../testing/seeded-random.js";
-import { collect } from "../testing/sources.js";
+import { collect, WatchedSource } from "../testing/sources.js";
 import { directoryDigest } from "../wire/directory-digest.js";
 import { FallbackDirectoryService } from "./fallback-directory-service.js";
 import type { GuardOptions, StoreMember } from "./guarded-store.js";
@@ -55,10 +55,6 @@ for (const [name, combine] of COMBINED) {
   }));
 
   describe(name, () => {
-    it("refuses to be one of no stores", () => {
-      expect(() => combine([])).toThrow(RangeError);
-    });
-
     it("finds what any of the stores has", async () => {
       const { service, firstMemory, secondMemory } = setUp(combine);
       const here = await firstMemory.putMultiple(chain(2));
@@ -143,11 +139,32 @@ for (const [name, combine] of COMBINED) {
       expect(await service.get(root)).toBeDefined();
     });
 
-    it("writes to the first store alone", async () => {
-      const { service, firstMemory, second } = setUp(combine);
+    it("puts into the first store that takes it", async () => {
+      const { service, first, second, firstMemory, secondMemory } = setUp(combine);
       const root = await service.putMultiple(chain(2));
       expect(await firstMemory.get(root)).toBeDefined();
       expect(second.calls).toEqual([]);
+      first.before = failing;
+      const other = await service.putMultiple(new WatchedSource(chain(3, 2)));
+      expect(await secondMemory.get(other)).toBeDefined();
+      const alone = await service.put(directoryOf({}));
+      expect(await secondMemory.get(alone)).toBeDefined();
+      second.before = failing;
+      const source = new WatchedSource(chain(4));
+      await expect(service.putMultiple(source)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      expect([source.pulled, source.released]).toEqual([0, true]);
+    });
+
+    it("asks no other store once a source has been read", async () => {
+      const { service, first, second } = setUp(combine);
+      first.putMultiple = async (directories) => {
+        for await (const _ of directories) throw DOWN;
+        throw new Error("not reached");
+      };
+      const source = new WatchedSource(chain(3));
+      await expect(service.putMultiple(source)).rejects.toBe(DOWN);
+      expect(second.calls).toEqual([]);
+      expect([source.opened, source.released]).toEqual([1, true]);
     });
 
     it("gives what is right or fails, whatever the stores do", async () => {

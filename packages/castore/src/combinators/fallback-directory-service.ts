@@ -2,23 +2,21 @@ import type { CallOptions } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
 import type { Directory } from "../nodes/directory.js";
-import { digestDirectory } from "../wire/directory-digest.js";
 import { firstAnswer } from "./ask-stores.js";
 import { firstStream } from "./ask-streams.js";
+import { encodedLength, readAction } from "./guarded-directories.js";
 import { GuardedStore, type GuardOptions, type StoreMember } from "./guarded-store.js";
-import { writableMember } from "./writable-member.js";
+import { putDirectoriesInFirst, putDirectoryInFirst } from "./put-directories-in-first.js";
 
 /**
  * Directories of several stores, asked in their order: the next one when those before do not have it, fail, or take too
- * long. A store that fails again and again is left alone for a while. Writes go to the first store alone.
+ * long. A store that fails again and again is left alone for a while. Directories are put into the first store that takes them.
  */
 export class FallbackDirectoryService implements DirectoryService {
   readonly #stores: readonly GuardedStore<DirectoryService>[];
-  readonly #writable: DirectoryService;
 
-  /** @throws RangeError when there are no stores */
+  /** @param stores - at least one */
   constructor(stores: readonly StoreMember<DirectoryService>[], options: GuardOptions = {}) {
-    this.#writable = writableMember(stores);
     this.#stores = stores.map((member) => new GuardedStore(member, options));
   }
 
@@ -45,23 +43,13 @@ export class FallbackDirectoryService implements DirectoryService {
   }
 
   put(directory: Directory, options: CallOptions = {}): Promise<B3Digest> {
-    return this.#writable.put(directory, options);
+    return putDirectoryInFirst(this.#stores, directory, options);
   }
 
   putMultiple(
     directories: AsyncIterable<Directory> | Iterable<Directory>,
     options: CallOptions = {},
   ): Promise<B3Digest> {
-    return this.#writable.putMultiple(directories, options);
+    return putDirectoriesInFirst(this.#stores, directories, options);
   }
-}
-
-/** For messages. */
-export function readAction(digest: B3Digest): string {
-  return `Cannot read directory ${digest}`;
-}
-
-/** What a Directory weighs. */
-export function encodedLength(directory: Directory): number {
-  return digestDirectory(directory).encoded.byteLength;
 }

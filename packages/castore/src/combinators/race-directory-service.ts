@@ -4,21 +4,19 @@ import type { DirectoryService } from "../directoryservice/directory-service.js"
 import type { Directory } from "../nodes/directory.js";
 import { fastestAnswer } from "./ask-stores.js";
 import { fastestStream } from "./ask-streams.js";
-import { encodedLength, readAction } from "./fallback-directory-service.js";
+import { encodedLength, readAction } from "./guarded-directories.js";
 import { GuardedStore, type GuardOptions, type StoreMember } from "./guarded-store.js";
-import { writableMember } from "./writable-member.js";
+import { putDirectoriesInFirst, putDirectoryInFirst } from "./put-directories-in-first.js";
 
 /**
  * Directories of several stores that are all asked at once: the first that has it answers, and the calls of the others
- * are aborted. Writes go to the first store alone.
+ * are aborted. Directories are put into the first store that takes them.
  */
 export class RaceDirectoryService implements DirectoryService {
   readonly #stores: readonly GuardedStore<DirectoryService>[];
-  readonly #writable: DirectoryService;
 
-  /** @throws RangeError when there are no stores */
+  /** @param stores - at least one */
   constructor(stores: readonly StoreMember<DirectoryService>[], options: GuardOptions = {}) {
-    this.#writable = writableMember(stores);
     this.#stores = stores.map((member) => new GuardedStore(member, options));
   }
 
@@ -45,13 +43,13 @@ export class RaceDirectoryService implements DirectoryService {
   }
 
   put(directory: Directory, options: CallOptions = {}): Promise<B3Digest> {
-    return this.#writable.put(directory, options);
+    return putDirectoryInFirst(this.#stores, directory, options);
   }
 
   putMultiple(
     directories: AsyncIterable<Directory> | Iterable<Directory>,
     options: CallOptions = {},
   ): Promise<B3Digest> {
-    return this.#writable.putMultiple(directories, options);
+    return putDirectoriesInFirst(this.#stores, directories, options);
   }
 }

@@ -162,6 +162,19 @@ describe("CachePathInfoService", () => {
       expect(await cache.get(digestOf(1))).toBeDefined();
     });
 
+    it("leaves a far alone that fails again and again, and tries again later", async () => {
+      const { cache, far, clock } = setUp({ far: { name: "the server", failures: 2 } });
+      far.before = failing;
+      for (let i = 0; i < 2; i++) await expect(cache.get(digestOf(1))).rejects.toBe(DOWN);
+      await expect(cache.get(digestOf(1))).rejects.toThrow(
+        /Cannot reach the server: it has failed/,
+      );
+      expect(far.calls).toHaveLength(2);
+      far.before = () => {};
+      clock.advance(1000);
+      expect(await cache.get(digestOf(1))).toBeUndefined();
+    });
+
     it("does not say that there is nothing when near may have it", async () => {
       const { cache, near, farStore, failures } = setUp();
       await farStore.put(pathInfoOf(digestOf(1)));
@@ -307,7 +320,7 @@ describe("CachePathInfoService", () => {
 async function faultyRun(seed: number): Promise<void> {
   const random = new SeededRandom(seed);
   const notes = random.below(2) === 0 ? { notes: new MemoryNotes() } : {};
-  const { cache, far, farStore } = setUp({ ...notes, missesForMs: 0 });
+  const { cache, far, farStore } = setUp({ ...notes, missesForMs: 0, far: { failures: 1000 } });
   for (let first = 0; first < 10; first++) await farStore.put(pathInfoOf(digestOf(first)));
   let isUp = false;
   far.before = () => {

@@ -3,6 +3,8 @@ import {
   type CallOptions,
   type Clock,
   equalBytes,
+  GuardedStore,
+  type GuardOptions,
   NegativeAnswers,
   NoteQueue,
   SingleFlight,
@@ -17,6 +19,7 @@ import type { PathInfoService, PutPathInfoOptions } from "../pathinfoservice/pat
 import { decodePathInfo, encodePathInfo } from "../wire/path-info-codec.js";
 import { assertSamePath } from "./assert-same-path.js";
 import { mergeListings } from "./merge-listings.js";
+import { putGuarded } from "./put-guarded.js";
 
 export interface CachePathInfoServiceOptions {
   /**
@@ -31,12 +34,16 @@ export interface CachePathInfoServiceOptions {
   readonly notes?: CacheNotes;
   /** How long it is remembered that far does not have a path, in milliseconds; 60,000 by default. */
   readonly missesForMs?: number;
+  /** How patient far is waited for, and when it is left alone; what it is called in messages ("far"). */
+  readonly far?: GuardOptions & { readonly name?: string };
   /** Is told why something that was read could not be kept: reads do not fail for that. */
   readonly onFillError?: (error: unknown) => void;
   readonly clock?: Clock;
 }
 
 const DEFAULT_MISSES_FOR_MS = 60_000;
+/** Longest time that a far which was down is left alone: whoever waits for it to come back is a person. */
+const MAX_RETRY_AFTER_MS = 5000;
 
 /** What is here of a path, or why that is not known for sure. */
 interface Nearby {
@@ -53,7 +60,7 @@ interface Nearby {
  */
 export class CachePathInfoService implements PathInfoService, AsyncDisposable {
   readonly #near: PathInfoService;
-  readonly #far: PathInfoService;
+  readonly #far: GuardedStore<PathInfoService>;
   readonly #writesThrough: boolean;
   readonly #notes: NoteQueue | undefined;
   readonly #onFillError: (error: unknown) => void;
@@ -67,7 +74,8 @@ export class CachePathInfoService implements PathInfoService, AsyncDisposable {
   ) {
     const { notes, onFillError = () => {}, clock = SYSTEM_CLOCK } = options;
     this.#near = near;
-    this.#far = far;
+    const guard = { maxRetryAfterMs: MAX_RETRY_AFTER_MS, clock, ...options.far };
+    this.#far = new GuardedStore({ service: far, name: options.far?.name ?? "far" }, guard);
     this.#writesThrough = options.writes === "through";
     this.#notes = notes && new NoteQueue(notes, onFillError);
     this.#onFillError = onFillError;
@@ -108,9 +116,10 @@ export class CachePathInfoService implements PathInfoService, AsyncDisposable {
    * Nix, is left out. One that fails, fails the list: what is not whole is no list.
    */
   list(options: CallOptions = {}): AsyncIterable<PathInfo> {
-    return this.#writesThrough
-      ? this.#far.list(options)
-      : mergeListings([this.#near, this.#far], options);
+    const far = {
+      list: (call: CallOptions = {}) => this.#far.stream((store, given) => store.list(given), call),
+    };
+    return this.#writesThrough ? far.list(options) : mergeListings([this.#near, far], options);
   }
 
   /** Waits until what was read is kept. */
@@ -157,7 +166,7 @@ export class CachePathInfoService implements PathInfoService, AsyncDisposable {
   }
 
   async #getFar(outputHash: Uint8Array, options: CallOptions): Promise<PathInfo | undefined> {
-    const pathInfo = await this.#far.get(outputHash, options);
+    const pathInfo = await this.#far.run((store, call) => store.get(outputHash, call), options);
     if (pathInfo === undefined) this.#absent.add(toLatin1(outputHash));
     else assertSamePath(outputHash, pathInfo);
     return pathInfo;
@@ -181,7 +190,7 @@ export class CachePathInfoService implements PathInfoService, AsyncDisposable {
   }
 
   async #putThrough(pathInfo: PathInfo, options: PutPathInfoOptions): Promise<PathInfo> {
-    const stored = await this.#far.put(pathInfo, options);
+    const stored = await putGuarded(this.#far, pathInfo, options);
     const outputHash = stored.storePath.digestBytes();
     this.#absent.delete(toLatin1(outputHash));
     const { signal } = options;

@@ -10,6 +10,7 @@ import { assertOutputHash } from "../pathinfoservice/output-hash.js";
 import type { PathInfoService, PutPathInfoOptions } from "../pathinfoservice/path-info-service.js";
 import { assertSamePath, lookupAction } from "./assert-same-path.js";
 import { listGuarded } from "./list-guarded.js";
+import { putInFirst } from "./put-guarded.js";
 
 /**
  * Path infos of several stores, asked in their order: the next one when those before do not have it, fail, or take too
@@ -49,37 +50,4 @@ export function getFrom(
     if (pathInfo !== undefined) assertSamePath(outputHash, pathInfo);
     return pathInfo;
   };
-}
-
-/** What a store made of a put: what it has now, or what `onReplace` threw, which is no failure of the store. */
-type PutAnswer = { readonly stored: PathInfo } | { readonly refusal: unknown };
-
-/** Puts a path info into the first store that takes it. What `onReplace` throws is final. */
-export async function putInFirst(
-  stores: readonly GuardedStore<PathInfoService>[],
-  pathInfo: PathInfo,
-  { signal, onReplace = () => {} }: PutPathInfoOptions,
-): Promise<PathInfo> {
-  const ask = async (store: PathInfoService, call: CallOptions): Promise<PutAnswer> => {
-    let refusal: { readonly refusal: unknown } | undefined;
-    const show = (known: PathInfo): void => {
-      try {
-        onReplace(known);
-      } catch (error) {
-        refusal = { refusal: error };
-        throw error;
-      }
-    };
-    try {
-      return { stored: await store.put(pathInfo, { ...call, onReplace: show }) };
-    } catch (error) {
-      if (refusal === undefined) throw error;
-      return refusal;
-    }
-  };
-  const action = `Cannot store the path info of ${pathInfo.storePath}`;
-  const answer = await firstAnswer(stores, ask, signal ? { signal, action } : { action });
-  if (answer === undefined) throw new RangeError(`${action}: there are no stores`);
-  if ("refusal" in answer) throw answer.refusal;
-  return answer.stored;
 }

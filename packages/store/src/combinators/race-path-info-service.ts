@@ -9,8 +9,9 @@ import type { PathInfo } from "../path-info.js";
 import { assertOutputHash } from "../pathinfoservice/output-hash.js";
 import type { PathInfoService, PutPathInfoOptions } from "../pathinfoservice/path-info-service.js";
 import { lookupAction } from "./assert-same-path.js";
-import { getFrom, putInFirst } from "./fallback-path-info-service.js";
+import { getFrom } from "./fallback-path-info-service.js";
 import { listGuarded } from "./list-guarded.js";
+import { putInFirst } from "./put-guarded.js";
 
 /**
  * Path infos of several stores that are all asked at once: the first that has it answers, and the calls of the others are
