@@ -4,7 +4,7 @@ import { EXIT, UsageError } from "../exit.js";
 import { formatBytes, formatCount, plural } from "../format/quantities.js";
 import { Progress } from "../io/progress.js";
 import { type CopiedPath, copyClosure } from "./copy-closure.js";
-import { parseEnds } from "./ends.js";
+import { type Ends, parseEnds } from "./ends.js";
 import { planClosure } from "./plan.js";
 import { withTransfer } from "./with-transfer.js";
 
@@ -12,45 +12,54 @@ import { withTransfer } from "./with-transfer.js";
 export async function copy(invocation: Invocation, host: Host): Promise<number> {
   const { options } = invocation;
   const ends = await parseEnds(invocation, host);
-  const jobs = parseJobs(options.value("jobs"));
+  const jobs = parseJobs(options.value("jobs")) ?? defaultJobs(ends);
+  const isDryRun = options.has("dry-run");
   // A derived one, at which any number of requests may listen.
   const signal = AbortSignal.any([host.signal]);
   setMaxListeners(0, signal);
-  await withTransfer(ends, { invocation, host, jobs }, async (transfer, wanted) => {
+  await withTransfer(ends, { invocation, host, jobs, isDryRun }, async (transfer, wanted) => {
     using line = new Progress(host.stderr, { hidden: options.has("quiet") });
     const paths = await planClosure(wanted, transfer, {
       signal,
+      isWithoutClosure: options.has("no-closure"),
       onFound: (count) => line.update(() => `found ${plural(count, "path")}`),
     });
     const totals = new Totals(paths.length);
-    await copyClosure(paths, transfer, {
-      jobs,
-      signal,
-      onPath: async (copied) => {
-        totals.add(copied);
-        line.update(() => totals.progress());
-        if (options.has("json")) await host.stdout.json(jsonOf(copied));
-      },
-    });
+    const onPath = async (copied: CopiedPath): Promise<void> => {
+      totals.add(copied);
+      line.update(() => totals.progress());
+      if (options.has("json")) await host.stdout.json(jsonOf(copied, isDryRun));
+    };
+    if (isDryRun) for (const facts of paths) await onPath({ facts, bytesMoved: 0 });
+    else await copyClosure(paths, transfer, { jobs, signal, onPath });
     await host.stdout.flush();
     host.stderr.status("");
-    if (!options.has("quiet")) host.stderr.line(totals.summary());
+    if (!options.has("quiet")) host.stderr.line(isDryRun ? totals.prospect() : totals.summary());
   });
   return EXIT.ok;
 }
 
-/** Paths that are copied at a time, where nothing else is said. */
-const DEFAULT_JOBS = 8;
+/**
+ * Paths that are copied at a time, where nothing else is said: each waits for a few round trips, and between stores
+ * little else has to be held for one.
+ */
+const DEFAULT_JOBS = { cache: 8, disk: 8, store: 64 } as const;
 
-function parseJobs(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_JOBS;
+function defaultJobs({ other }: Ends): number {
+  return DEFAULT_JOBS[other.kind];
+}
+
+function parseJobs(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
   throw new UsageError(`option --jobs needs a number from 1 to 999, but it is "${text}"`);
 }
 
-function jsonOf({ facts, bytesMoved }: CopiedPath): Record<string, unknown> {
+function jsonOf({ facts, bytesMoved }: CopiedPath, isDryRun: boolean): Record<string, unknown> {
   const { storePath, narSize, isPresent } = facts;
-  return { path: storePath.toString(), copied: !isPresent, narSize, bytesMoved };
+  const path = storePath.toString();
+  if (isDryRun) return { path, missing: !isPresent, narSize };
+  return { path, copied: !isPresent, narSize, bytesMoved };
 }
 
 /** What a copy came to so far. */
@@ -60,6 +69,7 @@ class Totals {
   #present = 0;
   #bytesMoved = 0;
   #narBytes = 0n;
+  #missingBytes = 0n;
 
   /** @param paths - how many there are in all */
   constructor(paths: number) {
@@ -71,11 +81,18 @@ class Totals {
     else this.#copied++;
     this.#bytesMoved += bytesMoved;
     this.#narBytes += facts.narSize;
+    if (!facts.isPresent) this.#missingBytes += facts.narSize;
   }
 
   progress(): string {
     const done = this.#copied + this.#present;
     return `${formatCount(done)} of ${plural(this.#paths, "path")}, ${formatBytes(this.#bytesMoved)} moved`;
+  }
+
+  /** What a dry run has to say. */
+  prospect(): string {
+    const size = formatBytes(Number(this.#missingBytes));
+    return `would copy ${plural(this.#copied, "path")} with NARs of ${size}; ${formatCount(this.#present)} there already`;
   }
 
   summary(): string {

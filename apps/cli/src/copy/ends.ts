@@ -14,10 +14,14 @@ import { readTokenFile } from "../store/token-file.js";
 import { parseTarget } from "../target/target.js";
 import type { WantedPath } from "./plan.js";
 
-/** Another place than the store of the command: a binary cache or a store. */
-type OtherPlace =
+/** A binary cache or a store. */
+type CopyPlace =
   | { readonly kind: "cache"; readonly address: string }
-  | { readonly kind: "store"; readonly place: StorePlace }
+  | { readonly kind: "store"; readonly place: StorePlace };
+
+/** Another place than the store of the command. */
+type OtherPlace =
+  | CopyPlace
   /** A store of Nix on this machine, by JSON that describes it. */
   | { readonly kind: "disk"; readonly file: string; readonly root: string };
 
@@ -25,6 +29,8 @@ type OtherPlace =
 export interface Ends {
   readonly direction: "from" | "to";
   readonly other: OtherPlace;
+  /** The end that is not `other`; the store of the command line where it is not named. */
+  readonly own: StorePlace | undefined;
   readonly signatures: SignaturePolicy;
   readonly wanted: readonly WantedPath[];
   /** Of what is sent to a binary cache. */
@@ -36,29 +42,62 @@ export interface Ends {
 /** @throws {@link UsageError} */
 export async function parseEnds(invocation: Invocation, host: Host): Promise<Ends> {
   const { options } = invocation;
-  const [from, to] = [options.value("from"), options.value("to")];
   const file = options.value("path-info-json");
   if (file !== undefined) return diskEnds(invocation, file);
   if (options.value("root") !== undefined) {
     throw new UsageError("option --root is for --path-info-json");
   }
-  if (from !== undefined && to !== undefined) {
-    throw new UsageError("options --from and --to exclude each other: one end is the own store");
+  const { from, to, words } = addressesOf(invocation);
+  if (from === undefined && to === undefined) {
+    throw new UsageError("copy needs STORE STORE, --from ADDR or --to ADDR: see tvix copy --help");
   }
-  const address = from ?? to;
-  if (address === undefined) {
-    throw new UsageError("copy needs --from ADDR or --to ADDR: see tvix copy --help");
+  const source = from === undefined ? undefined : parsePlace(from, "where from", host);
+  const target = to === undefined ? undefined : parsePlace(to, "where to", host);
+  const between = endsBetween(source, target);
+  if (words.length === 0 && between.other.kind === "cache") {
+    throw new UsageError("copy needs PATH...: a binary cache does not list what it has");
   }
-  if (invocation.arguments.length === 0) throw new UsageError("copy needs PATH...");
-  const direction = from === undefined ? "to" : "from";
-  const other = parsePlace(address, `option --${direction}`, host);
   return {
-    direction,
-    other,
-    ...cacheSettings(invocation, other, direction),
-    signatures: signaturePolicy(invocation, other, host),
-    wanted: invocation.arguments.map(parseWanted),
+    ...between,
+    ...cacheSettings(invocation, between.other, between.direction),
+    signatures: signaturePolicy(invocation, source, host),
+    wanted: words.map(parseWanted),
   };
+}
+
+/** Where from and where to, by options or as the first two words, and the paths. */
+function addressesOf({ options, arguments: words }: Invocation): {
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly words: readonly string[];
+} {
+  const [from, to] = [options.value("from"), options.value("to")];
+  const [first = "", second = ""] = words;
+  if (!isAddress(first)) return { from, to, words };
+  if (from !== undefined || to !== undefined) {
+    throw new UsageError(`${quote(first)} and options --from and --to name the same: give one`);
+  }
+  if (isAddress(second)) return { from: first, to: second, words: words.slice(2) };
+  throw new UsageError(`${quote(first)} says where from, and no STORE behind it where to`);
+}
+
+/** No store path and no digest has a colon that early. */
+function isAddress(word: string): boolean {
+  return /^(?!b3:)[a-z][a-z0-9+.-]*:/.test(word);
+}
+
+/** One end is a store; a binary cache can only be the other. */
+function endsBetween(
+  source: CopyPlace | undefined,
+  target: CopyPlace | undefined,
+): Pick<Ends, "direction" | "other" | "own"> {
+  if (source !== undefined && target?.kind !== "cache") {
+    return { direction: "from", other: source, own: target?.place };
+  }
+  if (target !== undefined && source?.kind !== "cache") {
+    return { direction: "to", other: target, own: source?.place };
+  }
+  throw new UsageError("one end of a copy has to be a store, but both are binary caches");
 }
 
 /** Without PATHs, all that is described is wanted. */
@@ -70,6 +109,7 @@ function diskEnds({ options, arguments: words }: Invocation, file: string): Ends
   return {
     direction: "from",
     other: { kind: "disk", file, root: options.value("root") ?? "/" },
+    own: undefined,
     signatures: "accept-unsigned",
     wanted: words.map(parseWanted),
     compression: "none",
@@ -109,7 +149,7 @@ function parseCompression(name: string | undefined): Ends["compression"] {
   );
 }
 
-function parsePlace(address: string, origin: string, host: Host): OtherPlace {
+function parsePlace(address: string, origin: string, host: Host): CopyPlace {
   if (!/^(?:nix\+)?https?:/.test(address)) {
     return { kind: "store", place: parseStoreAddress(address, origin, host) };
   }
@@ -120,19 +160,30 @@ function parsePlace(address: string, origin: string, host: Host): OtherPlace {
 /**
  * Nobody is believed whom the command line, the environment or the address does not name. Where to has
  * no say: what is in the own store is believed.
+ *
+ * @param source - `undefined` for the own store
  */
-function signaturePolicy({ options }: Invocation, other: OtherPlace, host: Host): SignaturePolicy {
+function signaturePolicy(
+  { options }: Invocation,
+  source: CopyPlace | undefined,
+  host: Host,
+): SignaturePolicy {
   const given = options.value("trusted-public-keys");
+  const needsRoot = options.has("require-root-signatures");
   if (options.has("no-check-sigs")) {
-    if (given === undefined) return "accept-unsigned";
-    throw new UsageError("options --no-check-sigs and --trusted-public-keys exclude each other");
+    const other = needsRoot ? "require-root-signatures" : "trusted-public-keys";
+    if (given === undefined && !needsRoot) return "accept-unsigned";
+    throw new UsageError(`options --no-check-sigs and --${other} exclude each other`);
   }
-  if (options.value("to") !== undefined) return "accept-unsigned";
+  if (needsRoot && source?.kind !== "store") {
+    throw new UsageError("option --require-root-signatures is for copies from another store");
+  }
+  if (source === undefined) return "accept-unsigned";
   const ofAddress =
-    other.kind === "cache" ? parseCacheAddress(other.address).trustedPublicKeys : undefined;
+    source.kind === "cache" ? parseCacheAddress(source.address).trustedPublicKeys : undefined;
   const texts = [given, ofAddress, host.env["TVIX_TRUSTED_PUBLIC_KEYS"]];
   const text = texts.filter((part) => part !== undefined).join(" ");
-  return { trustedKeys: parseTrustedKeys(text) };
+  return { trustedKeys: parseTrustedKeys(text), require: needsRoot ? "root" : "any" };
 }
 
 /**

@@ -1,9 +1,18 @@
-import { type CallOptions, equalBytes } from "@tvix/castore";
-import { isContentAddressed, type PathInfo, verifyStoredContent } from "@tvix/store";
-import { copyTree, type SignaturePolicy } from "@tvix/store/upstream";
+import { type CallOptions, equalBytes, Semaphore } from "@tvix/castore";
+import {
+  hasTrustedRoot,
+  type PathInfo,
+  type SignaturePolicy,
+  signatureProblem,
+  verifyStoredContent,
+} from "@tvix/store";
+import { copyTree } from "@tvix/store/upstream";
 import { CliError, EXIT } from "../exit.js";
 import { type CopiedStore, presentIn, publishIn } from "./present.js";
 import type { MovedPath, PathFacts, Transfer } from "./transfer.js";
+
+/** Content of small files that is on its way at a time, in bytes, of all paths together. */
+const BYTES_IN_FLIGHT = 64 * 1024 * 1024;
 
 /** Copies from one store of ours into another: only the blobs and Directories that are missing there. */
 export class StoreTransfer implements Transfer {
@@ -11,6 +20,7 @@ export class StoreTransfer implements Transfer {
   readonly #to: CopiedStore;
   readonly #options: StoreTransferOptions;
   readonly #pathInfos = new Map<string, PathInfo>();
+  readonly #bytesInFlight = new Semaphore(BYTES_IN_FLIGHT);
 
   constructor(from: CopiedStore, to: CopiedStore, options: StoreTransferOptions) {
     this.#from = from;
@@ -41,7 +51,11 @@ export class StoreTransfer implements Transfer {
     const pathInfo = this.#pathInfos.get(storePath.baseName);
     if (pathInfo === undefined) throw new TypeError(`${storePath} was not looked up`);
     const { near } = this.#options;
-    const copied = await copyTree(this.#from, this.#to, pathInfo.node, { ...options, near });
+    const copied = await copyTree(this.#from, this.#to, pathInfo.node, {
+      ...options,
+      near,
+      bytesInFlight: this.#bytesInFlight,
+    });
     await this.#verify(pathInfo, options);
     return {
       bytesMoved: copied.bytesMoved,
@@ -49,8 +63,12 @@ export class StoreTransfer implements Transfer {
     };
   }
 
-  /** That the root is what the hash of the NAR stands for is no more than what a store says. */
+  /**
+   * That the root is what the hash of the NAR stands for is no more than what a store says, where no trusted key says
+   * so too.
+   */
   async #verify(pathInfo: PathInfo, options: CallOptions): Promise<void> {
+    if (hasTrustedRoot(pathInfo, this.#options.signatures)) return;
     const near = this.#options.near === "source" ? this.#from : this.#to;
     const actual = await near.narCalculation.calculateNar(pathInfo.node, options);
     if (actual.narSize !== pathInfo.narSize || !equalBytes(actual.narSha256, pathInfo.narSha256)) {
@@ -62,10 +80,9 @@ export class StoreTransfer implements Transfer {
   }
 
   #checkSignatures(pathInfo: PathInfo): void {
-    const { signatures } = this.#options;
-    if (signatures === "accept-unsigned" || isContentAddressed(pathInfo)) return;
-    if (signatures.trustedKeys.verify(pathInfo).length > 0) return;
-    const what = `${pathInfo.storePath} in ${this.source} is not signed by a trusted key`;
+    const problem = signatureProblem(pathInfo, this.#options.signatures);
+    if (problem === undefined) return;
+    const what = `cannot trust ${pathInfo.storePath} in ${this.source}: ${problem}`;
     throw new CliError(EXIT.failed, what);
   }
 }

@@ -11,8 +11,14 @@ export interface WantedPath {
   readonly text: string;
 }
 
-/** Paths that are asked about at a time. */
-const LOOK_UPS = 32;
+/** Paths that are asked about at a time: it hides the way to a store that is far away. */
+const LOOK_UPS = 128;
+
+export interface PlanOptions extends CallOptions {
+  /** Whether what the wanted paths refer to is left aside. */
+  readonly isWithoutClosure?: boolean;
+  readonly onFound?: (count: number) => void;
+}
 
 /**
  * Finds everything that the wanted paths refer to, directly or not. Also behind paths that are there
@@ -24,11 +30,12 @@ const LOOK_UPS = 32;
 export async function planClosure(
   wanted: readonly WantedPath[],
   transfer: Transfer,
-  options: CallOptions & { readonly onFound?: (count: number) => void },
+  options: PlanOptions,
 ): Promise<readonly PathFacts[]> {
   const found = new Map<string, PathFacts>();
   const roots = await mapBounded(wanted, (path) => findWanted(path, transfer, options));
   let level = roots.filter((facts) => isNew(found, facts));
+  if (options.isWithoutClosure === true) return referencesFirst(found);
   while (level.length > 0) {
     options.onFound?.(found.size);
     const asked = new Map<string, readonly [path: StorePath, from: StorePath]>();
@@ -99,7 +106,8 @@ function referencesFirst(found: ReadonlyMap<string, PathFacts>): readonly PathFa
         throw new CliError(EXIT.corrupt, `${storePath} and ${reference} refer to each other`);
       }
       const facts = found.get(reference.baseName);
-      if (facts === undefined) throw new TypeError(`${reference} was not looked up`);
+      // Of a plan without closure.
+      if (facts === undefined) continue;
       state.set(reference.baseName, "open");
       stack.push({ facts, next: 0 });
     }

@@ -5,6 +5,7 @@ import { CliError, EXIT } from "../exit.js";
 import { readText, STDIN } from "../io/read-input.js";
 import { withStore, withStoreAt, writing } from "../store/open.js";
 import type { OpenStore } from "../store/open-store.js";
+import type { StorePlace } from "../store/place.js";
 import type { Ends } from "./ends.js";
 import { CacheTransfer } from "./from-cache.js";
 import { DiskTransfer } from "./from-disk.js";
@@ -23,6 +24,8 @@ interface Context {
   readonly invocation: Invocation;
   readonly host: Host;
   readonly jobs: number;
+  /** Nothing is written. */
+  readonly isDryRun: boolean;
 }
 
 /** Opens both ends, lets `work` copy between them, and closes them again. */
@@ -31,11 +34,13 @@ export async function withTransfer(
   context: Context,
   work: (transfer: Transfer, wanted: readonly WantedPath[]) => Promise<void>,
 ): Promise<void> {
-  const { invocation, host, jobs } = context;
+  const { invocation, host, jobs, isDryRun } = context;
   const { direction, other, signatures, wanted, compression, authorization } = ends;
   const own = (use: (store: OpenStore) => Promise<void>, options: LocalStoreOptions) =>
-    withStore(invocation, host, use, options);
-  const write = writing(invocation, host);
+    ends.own === undefined
+      ? withStore(invocation, host, use, options)
+      : withStoreAt(ends.own, invocation, host, use, options);
+  const write = isDryRun ? READ : writing(invocation, host);
   if (other.kind === "disk") {
     const described = await readPathInfoJson(other.file);
     const origin = other.file === STDIN ? "the JSON on standard input" : other.file;
@@ -44,10 +49,12 @@ export async function withTransfer(
     return;
   }
   if (other.kind === "store") {
-    const use = (store: OpenStore, otherStore: OpenStore): Promise<void> =>
-      direction === "from"
-        ? work(new StoreTransfer(otherStore, store, { signatures, near: "target" }), wanted)
-        : work(new StoreTransfer(store, otherStore, { signatures, near: "source" }), wanted);
+    const use = async (store: OpenStore, otherStore: OpenStore): Promise<void> => {
+      const [from, to] = direction === "from" ? [otherStore, store] : [store, otherStore];
+      const near = direction === "to" || isHere(other.place) ? "source" : "target";
+      const all = wanted.length > 0 ? wanted : await allOf(from, host.signal);
+      await work(new StoreTransfer(from, to, { signatures, near }), all);
+    };
     const [ownOptions, otherOptions] = direction === "from" ? [write, READ] : [READ, write];
     await own(async (store) => {
       const useOther = (otherStore: OpenStore): Promise<void> => use(store, otherStore);
@@ -68,6 +75,17 @@ export async function withTransfer(
     await using transfer = new CacheTransfer(other.address, store, options);
     await work(transfer, wanted);
   }, write);
+}
+
+/** Whether a store is read in this process. */
+function isHere(place: StorePlace): boolean {
+  return place.kind === "directory" && place.alone;
+}
+
+async function allOf(store: OpenStore, signal: AbortSignal): Promise<readonly WantedPath[]> {
+  const all: WantedPath[] = [];
+  for await (const { storePath } of store.pathInfos.list({ signal })) all.push(wantedOf(storePath));
+  return all;
 }
 
 async function readPathInfoJson(file: string): Promise<readonly DescribedPath[]> {
