@@ -18,8 +18,9 @@ import {
   StorePath,
   sha256,
   TrustedKeys,
+  withRootSignatures,
 } from "@tvix/store";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { StoreTransfer } from "./from-store.js";
 import type { CopiedStore } from "./present.js";
 
@@ -73,7 +74,31 @@ describe("StoreTransfer", () => {
   it("copies what a trusted key has signed", async () => {
     expect((await copy(some, { isSigned: true }))?.signatures).toHaveLength(1);
     await expect(copy(StorePath.parse(`${"2".repeat(32)}-hello`))).rejects.toThrow(
-      /-hello in there is not signed by a trusted key/,
+      /cannot trust \S+-hello in there: it has no signature$/,
+    );
+  });
+
+  it("does not compute the NAR of what a trusted key has signed the root of", async () => {
+    const calculate = [vi.spyOn(from.narCalculation, "calculateNar")];
+    calculate.push(vi.spyOn(to.narCalculation, "calculateNar"));
+    const said = { storePath: some, node, narSize: 1n, narSha256: new Uint8Array(32) };
+    const pathInfo = withRootSignatures(PathInfo.of(said), [key]);
+    await from.pathInfos.put(pathInfo);
+    for (const require of ["any", "root"] as const) {
+      const policy = { ...signatures, require };
+      const transfer = new StoreTransfer(from, to, { signatures: policy, near: "target" });
+      const facts = await transfer.lookUp(some.digestBytes(), { signal });
+      if (facts === undefined) throw new Error("The path was not found");
+      await transfer.move(facts, { signal });
+    }
+    for (const spy of calculate) expect(spy).not.toHaveBeenCalled();
+    await from.pathInfos.put(
+      PathInfo.of({ ...said, narSize: 2n, signatures: [key.sign(pathInfo)] }),
+    );
+    const policy = { ...signatures, require: "root" } as const;
+    const transfer = new StoreTransfer(from, to, { signatures: policy, near: "target" });
+    await expect(transfer.lookUp(some.digestBytes(), { signal })).rejects.toThrow(
+      /it has no root signature/,
     );
   });
 

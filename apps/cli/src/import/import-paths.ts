@@ -1,6 +1,6 @@
 import type { DirectorySizeRule } from "@tvix/castore";
 import type { LocalStoreOptions } from "@tvix/castore/local";
-import { importPath } from "@tvix/store/fs";
+import { type ImportResult, importPath } from "@tvix/store/fs";
 import type { Host, Invocation } from "../command.js";
 import { CliError, EXIT, exitAfterSignal } from "../exit.js";
 import { InterruptedError, orInterrupt } from "../interrupt.js";
@@ -23,6 +23,7 @@ import { ReferenceCandidates } from "./reference-candidates.js";
 import { jsonResult, summary } from "./report.js";
 import { parseSizeRule } from "./size-rule.js";
 import { checkSources, type Source } from "./sources.js";
+import { startAhead, type Turn } from "./start-ahead.js";
 import { treeSize } from "./tree-size.js";
 
 /** Does what `tvix import` promises. */
@@ -34,6 +35,7 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
   const candidates = await ReferenceCandidates.read(options.value("references-from"));
   const place = storePlace(options, host);
   if (!dryRun && place.kind === "directory") checkOutsideStore(sources, place.directory);
+  const lanes = place.kind === "directory" ? 1 : lanesOf(invocation);
   try {
     await withStore(
       invocation,
@@ -41,7 +43,7 @@ export async function importPaths(invocation: Invocation, host: Host): Promise<n
       async (store) => {
         const destination = dryRun ? dryRunDestination(store) : storeDestination(store);
         await candidates.addStore(store, { signal: host.signal });
-        await importAll(sources, destination, { sizeRule, candidates, invocation, host });
+        await importAll(sources, destination, { sizeRule, candidates, invocation, host, lanes });
       },
       dryRun ? { readOnly: true } : writeOptions(invocation, host),
     );
@@ -65,6 +67,17 @@ interface Context {
   readonly candidates: ReferenceCandidates;
   readonly invocation: Invocation;
   readonly host: Host;
+  /** Paths that are imported at a time. */
+  readonly lanes: number;
+}
+
+/** Paths that are imported at a time into a store that may be far away: each waits for some round trips. */
+const REMOTE_LANES = 8;
+
+/** One after the other where a path may refer to those before it, and where what is new is told of each. */
+function lanesOf({ options }: Invocation): number {
+  const isOrdered = options.value("references-from") !== undefined || options.has("json");
+  return isOrdered ? 1 : REMOTE_LANES;
 }
 
 async function importAll(
@@ -77,8 +90,17 @@ async function importAll(
   using line = new Progress(host.stderr, { hidden: quiet });
   const progress = new ImportProgress(line);
   if (line.isShown) expectSize(sources, progress, host.signal);
-  for (const source of sources) {
-    await importOne(source, destination, progress, context);
+  let before = destination.counts();
+  const work = (source: Source, turn: Turn, signal: AbortSignal) =>
+    importOne(source, destination, { progress, turn, signal }, context);
+  const { lanes } = context;
+  for await (const imported of startAhead(sources, work, { lanes, signal: host.signal })) {
+    const { result } = imported;
+    context.candidates.addStored(result.storePath);
+    progress.finish(result.progress);
+    const after = destination.counts();
+    await tell(imported, countsSince(before, after), context);
+    before = after;
   }
   if (quiet) return;
   host.stderr.status("");
@@ -87,18 +109,32 @@ async function importAll(
   host.stderr.line(summary({ entries, bytes, counts: destination.counts(), dryRun }));
 }
 
+/** A path that is stored. */
+interface Imported {
+  readonly path: Uint8Array;
+  readonly result: ImportResult;
+}
+
+/** How far an import has come, and whether anybody should see it. */
+interface Course {
+  readonly progress: ImportProgress;
+  readonly turn: Turn;
+  readonly signal: AbortSignal;
+}
+
 async function importOne(
   { path, name }: Source,
-  { services, statCache, dryRun, counts }: Destination,
-  progress: ImportProgress,
-  { sizeRule, candidates, invocation, host }: Context,
-): Promise<void> {
-  const before = counts();
+  { services, statCache, dryRun }: Destination,
+  { progress, turn, signal }: Course,
+  { sizeRule, candidates, host }: Context,
+): Promise<Imported> {
   const importing = importPath(services, path, {
     name,
     sizeRule,
-    signal: host.signal,
-    onProgress: (current) => progress.update(current),
+    signal,
+    onProgress: (current) => {
+      if (turn.isFirst) progress.update(current);
+    },
     referenceCandidates: candidates.paths,
     ...(statCache === undefined ? {} : { statCache }),
     ...(dryRun ? { visitNar: (visit) => visitDiskNar(path, visit, host) } : {}),
@@ -107,10 +143,16 @@ async function importOne(
   const result = await orInterrupt(importing, host.signal)
     .catch(explainUnknownReference)
     .catch(explainWrongSize(sizeRule));
-  candidates.addStored(result.storePath);
-  progress.finish(result.progress);
+  return { path, result };
+}
+
+async function tell(
+  { path, result }: Imported,
+  counts: ReturnType<typeof countsSince>,
+  { invocation, host }: Context,
+): Promise<void> {
   const line = invocation.options.has("json")
-    ? jsonResult(path, result, countsSince(before, counts()))
+    ? jsonResult(path, result, counts)
     : result.storePath.toString();
   await print(line, host);
   if (typeof line !== "string" || invocation.options.has("quiet")) return;

@@ -1,4 +1,4 @@
-import { LocalStore, type LocalStoreOptions } from "@tvix/castore/local";
+import { type DerivedCache, LocalStore, type LocalStoreOptions } from "@tvix/castore/local";
 import { RememberedNarCalculation, RenderedNarCalculation } from "@tvix/store";
 import { LocalPathInfoService, LocalStoreMaintenance } from "@tvix/store/local";
 import type { Diagnostics } from "../io/diagnostics.js";
@@ -24,7 +24,7 @@ export async function openEmbedded(
     blobs,
     directories,
     pathInfos,
-    narCalculation: new RememberedNarCalculation(rendered, local.derived("nar")),
+    narCalculation: new RememberedNarCalculation(rendered, narResults(local, options)),
     maintenance: new LocalStoreMaintenance({ directory, local, pathInfos }),
     statCache: local.derived("stat"),
     counts() {
@@ -42,4 +42,14 @@ export async function openEmbedded(
       await local.close();
     },
   };
+}
+
+/** Where hashes of NARs are kept; a store that is only read keeps none. */
+function narResults(
+  local: LocalStore,
+  { readOnly }: LocalStoreOptions,
+): Pick<DerivedCache, "get" | "put"> {
+  const results = local.derived("nar");
+  if (readOnly !== true) return results;
+  return { get: (key) => results.get(key), put: async () => {} };
 }
