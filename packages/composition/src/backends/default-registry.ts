@@ -4,6 +4,7 @@ import { registerGrpc } from "./grpc.js";
 import { registerLocal } from "./local.js";
 import { registerMemory } from "./memory.js";
 import { registerNix } from "./nix.js";
+import { registerPathInfos } from "./path-infos.js";
 import { registerSeveral } from "./several.js";
 import { registerWrapped } from "./wrapped.js";
 
@@ -17,5 +18,6 @@ export function defaultRegistry(): BackendRegistry {
   registerCache(registry);
   registerSeveral(registry);
   registerWrapped(registry);
+  registerPathInfos(registry);
   return registry;
 }

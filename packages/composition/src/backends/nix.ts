@@ -1,4 +1,4 @@
-import { InvalidKeyError, TrustedKeys, VerifyingKey } from "@tvix/store";
+import type { TrustedKeys } from "@tvix/store";
 import {
   NixCachePathInfoService,
   parseCacheAddress,
@@ -6,20 +6,11 @@ import {
 } from "@tvix/store/upstream";
 import { refuse, type ServiceAddress } from "../address/service-address.js";
 import { type Field, FieldError } from "../fields/field.js";
-import {
-  alias,
-  checked,
-  defaulted,
-  flag,
-  listOf,
-  optional,
-  path,
-  service,
-  time,
-} from "../fields/fields.js";
+import { alias, defaulted, optional, path, service, time } from "../fields/fields.js";
 import type { BackendRegistry } from "../registry/backend-registry.js";
 import { ForgetfulPathInfoService } from "./forgetful-path-info-service.js";
 import { readToken } from "./text-files.js";
+import { TRUST_FIELDS, trustRule } from "./trust.js";
 
 /**
  * `nix+https://HOST/PATH`: path infos of a binary cache of Nix. What they lead to is fetched, verified and put
@@ -34,16 +25,12 @@ export function registerNix(registry: BackendRegistry): void {
       blob_service: defaulted(service("blobs"), "&root"),
       directory_service: defaulted(service("directories"), "&root"),
       path_info_service: optional(service("pathInfos")),
-      trusted_public_keys: alias(optional(publicKeys()), "trusted-public-keys", "public_keys"),
-      accept_unsigned: alias(defaulted(flag(), "false"), "accept-unsigned"),
+      ...TRUST_FIELDS,
       token_file: alias(optional(path()), "token-file"),
       misses_for: alias(optional(time()), "misses-for"),
     },
     fromAddress,
-    rule: ({ trusted_public_keys: keys, accept_unsigned: acceptsAll }) =>
-      (keys === undefined) === acceptsAll
-        ? undefined
-        : "needs either trusted_public_keys or accept_unsigned = true, which believes anybody",
+    rule: trustRule,
     open: async (settings, context) => {
       const { blob_service, directory_service, path_info_service, token_file, misses_for } =
         settings;
@@ -95,24 +82,4 @@ function cacheUrl(): Field<string> {
       return value;
     },
   };
-}
-
-/** Public keys of Nix, at least one. */
-function publicKeys(): Field<TrustedKeys> {
-  const what =
-    'public keys, such as "cache.example.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="';
-  return checked(what, (value) => {
-    const keys = (listOf(value) ?? [""]).map(parseKey);
-    const sound = keys.filter((key) => key !== undefined);
-    return sound.length === keys.length && sound.length > 0 ? TrustedKeys.of(sound) : undefined;
-  });
-}
-
-function parseKey(text: string): VerifyingKey | undefined {
-  try {
-    return VerifyingKey.parse(text);
-  } catch (error) {
-    if (error instanceof InvalidKeyError) return undefined;
-    throw error;
-  }
 }

@@ -6,6 +6,7 @@ import {
   RaceDirectoryService,
   type StoreMember,
 } from "@tvix/castore";
+import { FallbackPathInfoService, RacePathInfoService } from "@tvix/store";
 import type { ServiceReference } from "../fields/field.js";
 import { alias, count, optional, services, time } from "../fields/fields.js";
 import type { OpenContext } from "../registry/backend.js";
@@ -22,6 +23,12 @@ export function registerSeveral(registry: BackendRegistry): void {
     fallback,
     (all, options) => new FallbackDirectoryService(all, options),
   );
+  several(
+    registry,
+    "pathInfos",
+    fallback,
+    (all, options) => new FallbackPathInfoService(all, options),
+  );
   several(registry, "blobs", ["race"], (all, options) => new RaceBlobService(all, options));
   several(
     registry,
@@ -29,6 +36,7 @@ export function registerSeveral(registry: BackendRegistry): void {
     ["race"],
     (all, options) => new RaceDirectoryService(all, options),
   );
+  several(registry, "pathInfos", ["race"], (all, options) => new RacePathInfoService(all, options));
 }
 
 /** Makes one service of several. */

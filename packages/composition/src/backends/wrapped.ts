@@ -6,6 +6,7 @@ import {
   VerifiedBlobService,
   VerifiedDirectoryService,
 } from "@tvix/castore";
+import { LimitedPathInfoService, ReadOnlyPathInfoService } from "@tvix/store";
 import { alias, count, defaulted, service, size } from "../fields/fields.js";
 import type { BackendRegistry } from "../registry/backend-registry.js";
 import type { ServiceKind, ServiceOf } from "../service-kind.js";
@@ -16,6 +17,7 @@ export function registerWrapped(registry: BackendRegistry): void {
   wrapped(registry, "directories", ["verified"], (inner) => new VerifiedDirectoryService(inner));
   wrapped(registry, "blobs", ["read-only"], (inner) => new ReadOnlyBlobService(inner));
   wrapped(registry, "directories", ["read-only"], (inner) => new ReadOnlyDirectoryService(inner));
+  wrapped(registry, "pathInfos", ["read-only"], (inner) => new ReadOnlyPathInfoService(inner));
   registerLimits(registry);
 }
 
@@ -55,6 +57,15 @@ function registerLimits(registry: BackendRegistry): void {
     fields: { inner: service("directories"), max_calls: calls },
     open: async ({ inner, max_calls }, context) => ({
       service: new LimitedDirectoryService((await context.open(inner)).service, {
+        maxCalls: max_calls,
+      }),
+    }),
+  });
+  registry.register("pathInfos", {
+    types: ["limit"],
+    fields: { inner: service("pathInfos"), max_calls: calls },
+    open: async ({ inner, max_calls }, context) => ({
+      service: new LimitedPathInfoService((await context.open(inner)).service, {
         maxCalls: max_calls,
       }),
     }),
