@@ -131,9 +131,10 @@ async function openParts(
   settings: Settings,
   { purpose, logger, closers }: { purpose: string; logger: Logger; closers: Closers },
 ): Promise<StoreParts> {
-  const composition = await openComposed(settings, local, (directory) =>
-    openStore(directory, purpose, logger),
-  );
+  const composition = await openComposed(settings, local, {
+    openLocal: (directory) => openStore(directory, purpose, logger),
+    warn: (message) => logger.warn(message),
+  });
   if (composition === undefined) return localParts(local, settings["data-dir"]);
   closers.add(() => composition.close());
   return composedParts(composition, local);

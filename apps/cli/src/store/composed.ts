@@ -8,6 +8,7 @@ import {
 } from "@tvix/store";
 import type { Host } from "../command.js";
 import { CliError, EXIT, UsageError } from "../exit.js";
+import type { Diagnostics } from "../io/diagnostics.js";
 import { type CompositionPlace, planOf } from "./composition-plan.js";
 import type { OpenStore } from "./open-store.js";
 import { openSideCache } from "./side-cache.js";
@@ -18,6 +19,8 @@ export interface ComposedOptions {
   readonly local: LocalStoreOptions;
   /** For the server in it, if it is one. */
   readonly token: string | undefined;
+  /** Is told what should be known; `undefined` to keep quiet. */
+  readonly notes: Diagnostics | undefined;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface ComposedOptions {
  */
 export async function openComposed(
   place: CompositionPlace,
-  { local, token }: ComposedOptions,
+  { local, token, notes }: ComposedOptions,
   host: Host,
 ): Promise<OpenStore> {
   const plan = await planOf(place);
@@ -41,6 +44,7 @@ export async function openComposed(
   const composition = await openComposition(plan, {
     resources,
     dataDirectory: () => place.dataDirectory,
+    ...(notes === undefined ? {} : { warn: (message) => notes.line(`tvix: ${message}`) }),
   });
   const side = await openSideCache(printComposition(plan), host);
   const rendered = composition.narCalculation ?? new RenderedNarCalculation(composition);

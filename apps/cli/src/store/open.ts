@@ -55,9 +55,10 @@ async function open(
   options: LocalStoreOptions,
 ): Promise<OpenStore> {
   const local = { purpose: invocation.purpose, ...options };
+  const notes = invocation.options.has("quiet") ? undefined : host.stderr;
   if (place.kind === "composition") {
     const { openComposed } = await import("./composed.js");
-    return await openComposed(place, { local, token: tokenOf(invocation, host) }, host);
+    return await openComposed(place, { local, token: tokenOf(invocation, host), notes }, host);
   }
   if (place.kind === "daemon") {
     const { openRemote } = await import("./remote.js");
@@ -65,7 +66,6 @@ async function open(
   }
   const daemon = await openDaemonOf(place, host);
   if (daemon !== undefined) return daemon;
-  const notes = invocation.options.has("quiet") ? undefined : host.stderr;
   return await openEmbedded(place.directory, local, notes);
 }
 

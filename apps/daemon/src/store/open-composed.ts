@@ -15,18 +15,25 @@ import {
 import { ConfigError } from "../config/config-error.js";
 import type { Settings } from "../config/settings.js";
 
+/** What opening may use. */
+export interface ComposedHost {
+  /** Opens the store of another directory than that of the settings. */
+  readonly openLocal: (directory: string) => Promise<LocalStore>;
+  /** Is told in one line what should be known. */
+  readonly warn: (message: string) => void;
+}
+
 /**
  * Opens what the settings say to serve in the place of the data directory.
  *
  * @param local - the store of the data directory, which `local:` means; it stays open
- * @param openLocal - opens the store of another directory
  * @returns `undefined` when they say nothing
  * @throws {@link ConfigError} for what cannot be used
  */
 export async function openComposed(
   settings: Settings,
   local: LocalStore,
-  openLocal: (directory: string) => Promise<LocalStore>,
+  { openLocal, warn }: ComposedHost,
 ): Promise<Composition | undefined> {
   const registry = defaultRegistry();
   const directory = settings["data-dir"];
@@ -36,6 +43,7 @@ export async function openComposed(
     return await openComposition(planComposition(document, registry), {
       resources: new StoreResources({ openLocal, lent: new Map([[directory, local]]) }),
       dataDirectory: () => directory,
+      warn,
     });
   } catch (error) {
     if (!(error instanceof CompositionError)) throw error;

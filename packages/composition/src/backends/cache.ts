@@ -1,51 +1,96 @@
-import { CacheDirectoryService } from "@tvix/castore";
+import { CacheBlobService, CacheDirectoryService, type GuardOptions } from "@tvix/castore";
 import type { DerivedCache } from "@tvix/castore/local";
 import { CachePathInfoService } from "@tvix/store";
-import { choice, defaulted, optional, service, time } from "../fields/fields.js";
-import type { OpenedService } from "../registry/backend.js";
+import { alias, choice, defaulted, flag, optional, service, size, time } from "../fields/fields.js";
+import type { OpenContext, OpenedService } from "../registry/backend.js";
 import type { BackendRegistry } from "../registry/backend-registry.js";
 
-/** Where a cache in a local store notes Directories that it has read. */
+/** Where a cache in a local store notes how blobs of far are cut. */
+const CHUNK_LIST_SPACE = "cached-chunk-list";
+/** The same for Directories that it has read. */
 const DIRECTORY_SPACE = "cached-directory";
 /** The same for path infos. */
 const PATH_INFO_SPACE = "cached-path-info";
 
+const NAMES = { types: ["cache", "combined"], schemes: ["cache"] } as const;
+
+/** What caches of all kinds have. */
+const COMMON = {
+  writes: defaulted(choice(["near", "through"]), "near"),
+  misses_for: alias(optional(time()), "misses-for"),
+};
+
 /** `cache`: a service that is near keeps what was read from one that is far. `combined` in tvix. */
 export function registerCache(registry: BackendRegistry): void {
-  const names = { types: ["cache", "combined"], schemes: ["cache"] } as const;
+  registerBlobCache(registry);
   registry.register("directories", {
-    ...names,
+    ...NAMES,
     fields: {
-      near: service("directories"),
-      far: service("directories"),
-      writes: defaulted(choice(["near", "through"]), "near"),
-      misses_for: optional(time()),
+      near: alias(service("directories"), "local"),
+      far: alias(service("directories"), "remote"),
+      ...COMMON,
     },
     open: async ({ near, far, writes, misses_for }, context) => {
       const nearby = await context.open(near);
-      const cache = new CacheDirectoryService(nearby.service, (await context.open(far)).service, {
+      const { service: remote } = await context.open(far);
+      const cache = new CacheDirectoryService(nearby.service, remote, {
         writes,
         ...notesIn(nearby, DIRECTORY_SPACE),
-        ...(misses_for === undefined ? {} : { missesForMs: misses_for }),
+        ...missesFor(misses_for),
+        onFillError: telling(context),
       });
       context.onClose(() => cache.close());
       return { service: cache };
     },
   });
   registry.register("pathInfos", {
-    ...names,
+    ...NAMES,
     fields: {
-      near: service("pathInfos"),
-      far: service("pathInfos"),
-      writes: defaulted(choice(["near", "through"]), "near"),
-      misses_for: optional(time()),
+      near: alias(service("pathInfos"), "local"),
+      far: alias(service("pathInfos"), "remote"),
+      ...COMMON,
     },
     open: async ({ near, far, writes, misses_for }, context) => {
       const nearby = await context.open(near);
-      const cache = new CachePathInfoService(nearby.service, (await context.open(far)).service, {
+      const { service: remote } = await context.open(far);
+      const cache = new CachePathInfoService(nearby.service, remote, {
         writes,
         ...notesIn(nearby, PATH_INFO_SPACE),
-        ...(misses_for === undefined ? {} : { missesForMs: misses_for }),
+        ...missesFor(misses_for),
+        onFillError: telling(context),
+      });
+      context.onClose(() => cache[Symbol.asyncDispose]());
+      return { service: cache };
+    },
+  });
+}
+
+function registerBlobCache(registry: BackendRegistry): void {
+  registry.register("blobs", {
+    ...NAMES,
+    fields: {
+      near: alias(service("blobs"), "local"),
+      far: alias(service("blobs"), "remote"),
+      ...COMMON,
+      timeout: optional(time()),
+      max_fill: alias(optional(size(0)), "max-fill"),
+      max_bytes_in_flight: alias(optional(size()), "max-bytes-in-flight"),
+      trusts_chunk_lists: alias(defaulted(flag(), "false"), "trusts-chunk-lists"),
+    },
+    open: async (settings, context) => {
+      const { near, far, writes, misses_for, timeout, max_fill, max_bytes_in_flight } = settings;
+      const nearby = await context.open(near);
+      const { service: remote } = await context.open(far);
+      const guard: GuardOptions = timeout === undefined ? {} : { timeoutMs: timeout };
+      const cache = new CacheBlobService(nearby.service, remote, {
+        writes,
+        ...notesIn(nearby, CHUNK_LIST_SPACE),
+        ...missesFor(misses_for),
+        ...(max_fill === undefined ? {} : { maxFillBytes: max_fill }),
+        ...(max_bytes_in_flight === undefined ? {} : { maxBytesInFlight: max_bytes_in_flight }),
+        trustsChunkLists: settings.trusts_chunk_lists,
+        far: { ...guard, name: far.label },
+        onFillError: telling(context),
       });
       context.onClose(() => cache[Symbol.asyncDispose]());
       return { service: cache };
@@ -56,4 +101,16 @@ export function registerCache(registry: BackendRegistry): void {
 /** What was read is noted beside the near store where that is local: there it outlives the process. */
 function notesIn({ whole }: OpenedService, space: string): { notes?: DerivedCache } {
   return whole?.local === undefined ? {} : { notes: whole.local.derived(space) };
+}
+
+function missesFor(time: number | undefined): { missesForMs?: number } {
+  return time === undefined ? {} : { missesForMs: time };
+}
+
+/** A cache that cannot keep what was read still works, more slowly: somebody should know. */
+function telling({ label, warn }: OpenContext): (error: unknown) => void {
+  return (error) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    warn(`${label}: what was read could not be kept: ${reason}`);
+  };
 }

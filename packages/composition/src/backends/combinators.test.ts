@@ -1,37 +1,155 @@
-import { putBytes, toUtf8 } from "@tvix/castore";
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Directory, putBytes, readBlob, toUtf8 } from "@tvix/castore";
+import { PathInfo, SigningKey, StorePath } from "@tvix/store";
+import { SYMLINK_NODE } from "@tvix/store/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseComposition } from "../document/parse-composition.js";
 import { openComposition } from "../open/open-composition.js";
 import { StoreResources } from "../open/store-resources.js";
 import { planComposition } from "../plan/plan-composition.js";
-import { TABLE_OF_KIND } from "../service-kind.js";
+import { type ServiceKind, TABLE_OF_KIND } from "../service-kind.js";
 import { defaultRegistry } from "./default-registry.js";
 
 const REGISTRY = defaultRegistry();
+const KEY = SigningKey.generate("test-1");
 
-/** A composition whose services of one kind are as it says, over two in memory. */
-async function openKind(kind: keyof typeof TABLE_OF_KIND, root: string) {
-  const tables = Object.entries(TABLE_OF_KIND).map(([other, table]) =>
-    other === kind
-      ? `[${table}.root]\n${root}\n[${table}.a]\ntype = "memory"\n[${table}.b]\ntype = "memory"`
-      : `[${table}.root]\ntype = "memory"`,
-  );
-  const document = parseComposition(tables.join("\n"), "/etc/store.toml", REGISTRY);
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "tvix-combinators-"));
+  writeFileSync(join(directory, "key"), KEY.formatSecret());
+  writeFileSync(join(directory, "bad-key"), "test-1:hush");
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+async function open(toml: string) {
+  const document = parseComposition(toml, join(directory, "store.toml"), REGISTRY);
   return await openComposition(planComposition(document, REGISTRY), {
     resources: new StoreResources(),
   });
 }
 
-describe("defaultRegistry()", () => {
+/** A composition whose service of one kind is as it says, over two in memory. */
+async function openKind(kind: ServiceKind, root: string) {
+  const tables = Object.entries(TABLE_OF_KIND).map(([other, table]) =>
+    other === kind
+      ? `[${table}.root]\n${root}\n[${table}.a]\ntype = "memory"\n[${table}.b]\ntype = "memory"`
+      : `[${table}.root]\ntype = "memory"`,
+  );
+  return await open(tables.join("\n"));
+}
+
+const SEVERAL = [
+  `type = "fallback"\nstores = ["&a", "b"]\ntimeout = "5s"\nfailures = 2\nretry_after = "1s"`,
+  `type = "priority"\nservices = { "&b" = 2, "&a" = 1 }`,
+  `type = "race"\nstores = ["&a", "b"]`,
+  `type = "cache"\nnear = "a"\nfar = "b"\nwrites = "through"\nmisses_for = "1s"`,
+  `type = "combined"\nlocal = "a"\nremote = "b"`,
+  `type = "limit"\ninner = "a"\nmax_calls = 3`,
+];
+
+describe("combinators of blobs", () => {
   it.each([
-    `type = "fallback"\nstores = ["&a", "b"]\ntimeout = "5s"\nfailures = 2\nretry_after = "1s"`,
-    `type = "priority"\nservices = { "&b" = 2, "&a" = 1 }`,
-    `type = "race"\nstores = ["&a", "b"]`,
+    ...SEVERAL,
     `type = "verified"\ninner = "a"`,
-    `type = "limit"\ninner = "a"\nmax_calls = 3\nmax_bytes_in_flight = "1MiB"`,
-  ])("makes blobs of %j", async (root) => {
+    `type = "limit"\ninner = "a"\nmax_bytes_in_flight = "1MiB"`,
+    `type = "cache"\nnear = "a"\nfar = "b"\nmax_fill = "1MiB"\nmax_bytes_in_flight = "8MiB"\ntimeout = "5s"\ntrusts_chunk_lists = true`,
+  ])("are made of %j", async (root) => {
     await using store = await openKind("blobs", root);
     const digest = await putBytes(store.blobs, toUtf8("hello"));
-    expect(await store.blobs.has(digest)).toBe(true);
+    expect(await readBlob(store.blobs, digest, { maxBytes: 10 })).toEqual(toUtf8("hello"));
+  });
+
+  it("can be read only", async () => {
+    await using store = await openKind("blobs", `type = "read-only"\ninner = "a"`);
+    await expect(putBytes(store.blobs, toUtf8("hello"))).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+    });
+  });
+});
+
+describe("combinators of Directories", () => {
+  it.each([...SEVERAL, `type = "verified"\ninner = "a"`])("are made of %j", async (root) => {
+    await using store = await openKind("directories", root);
+    const digest = await store.directories.put(Directory.EMPTY);
+    expect(await store.directories.get(digest)).toEqual(Directory.EMPTY);
+  });
+});
+
+describe("combinators of path infos", () => {
+  const pathInfo = PathInfo.of({
+    storePath: StorePath.of(new Uint8Array(20), "name"),
+    node: SYMLINK_NODE,
+    narSize: 120n,
+    narSha256: new Uint8Array(32),
+  });
+  const hash = pathInfo.storePath.digestBytes();
+
+  it.each([
+    ...SEVERAL,
+    `type = "lru"\ncapacity = 10`,
+    `type = "lru"\ncapacity = 1\ninner = "a"`,
+    `type = "verified"\ninner = "a"\naccept_unsigned = true`,
+    `type = "signing"\ninner = "a"\nkeyfile = "key"\non_get = true`,
+  ])("are made of %j", async (root) => {
+    await using store = await openKind("pathInfos", root);
+    await store.pathInfos.put(pathInfo);
+    expect((await store.pathInfos.get(hash))?.storePath).toEqual(pathInfo.storePath);
+  });
+
+  it("sign with the key of a file beside the composition", async () => {
+    const root = `type = "keyfile-signing"\ninner = "a"\nkeyfile = "key"`;
+    await using store = await openKind("pathInfos", root);
+    const { signatures } = await store.pathInfos.put(pathInfo);
+    expect(signatures.map(({ keyName }) => keyName)).toContain("test-1");
+  });
+
+  it("believe whom they are told to", async () => {
+    const key = KEY.publicKey.toString();
+    const root = `type = "verified"\ninner = "a"\ntrusted_public_keys = [${JSON.stringify(key)}]`;
+    await using store = await openKind("pathInfos", root);
+    await store.pathInfos.put(pathInfo);
+    await expect(store.pathInfos.get(hash)).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+  });
+
+  it.each([
+    ["nowhere", /pathinfoservices.root: cannot read .*nowhere$/],
+    ["bad-key", /bad-key does not hold one secret key of Nix/],
+  ])("say what is wrong with the key in %s, and not what it is", async (file, message) => {
+    const opening = openKind("pathInfos", `type = "signing"\ninner = "a"\nkeyfile = "${file}"`);
+    await expect(opening).rejects.toThrow(message);
+    await expect(opening).rejects.not.toThrow("hush");
+  });
+
+  it("can be read only", async () => {
+    await using store = await openKind("pathInfos", `type = "read-only"\ninner = "a"`);
+    await expect(store.pathInfos.put(pathInfo)).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+});
+
+describe("a cache before a local store", () => {
+  it("knows after a restart what it has read", async () => {
+    const near = join(directory, "near");
+    const cached = (far: string) =>
+      Object.values(TABLE_OF_KIND)
+        .map((table) => `[${table}.root]\ntype = "cache"\nnear = "local://${near}"\nfar = "${far}"`)
+        .join("\n");
+    const content = toUtf8("far away");
+    const far = `local://${join(directory, "far")}`;
+    const first = await open(`[store]\naddress = "${far}"`);
+    const digest = await putBytes(first.blobs, content);
+    await first.close();
+
+    const warm = await open(cached(far));
+    expect(await readBlob(warm.blobs, digest, { maxBytes: 99 })).toEqual(content);
+    await warm.close();
+
+    await using alone = await open(cached("memory:"));
+    expect(await readBlob(alone.blobs, digest, { maxBytes: 99 })).toEqual(content);
   });
 });

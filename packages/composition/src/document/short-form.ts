@@ -7,7 +7,7 @@ import type { CompositionDocument, WrittenService } from "./composition-document
 import { type ShortForm, type ShortTable, shortTables } from "./short-tables.js";
 import { storeAddresses } from "./store-addresses.js";
 import type { TomlSource } from "./toml-source.js";
-import { readUpstream, renamed, type Upstream } from "./upstreams.js";
+import { readUpstream, renamed, type Upstream, unverifiedName } from "./upstreams.js";
 
 /**
  * Reads the short form: `[store]` is read first and written to, `[[upstreams]]` are asked in turn for what it
@@ -27,7 +27,7 @@ export function readShortForm(source: TomlSource, registry: BackendRegistry): Co
   if (cache !== undefined && upstreams.length === 0) {
     problems.push(`${cache.place} there are no [[upstreams]] whose content it could keep`);
   }
-  const read = upstreams.map((table) => readUpstream(table, problems));
+  const read = upstreams.map((table, index) => readUpstream(table, upstreamName(index), problems));
   const own = store && storeServices(store, registry, problems);
   if (problems.length > 0) throw new CompositionError("invalid", problems);
   const sound = read.filter((upstream) => upstream !== undefined);
@@ -97,13 +97,20 @@ function addUpstreams(
   const names = upstreams.flatMap((upstream, index) => {
     const service = kind === "pathInfos" ? upstream.pathInfos : upstream.content;
     if (service === undefined) return [];
-    const name = `upstream-${index + 1}`;
+    const name = upstreamName(index);
     services.set(name, service);
+    if (kind === "pathInfos" && upstream.unverified !== undefined) {
+      services.set(unverifiedName(name), upstream.unverified);
+    }
     return [`&${name}`];
   });
   if (names.length < 2) return names[0];
   services.set("upstreams", renamed(wholeFile(file), "fallback", {}, { stores: names }));
   return "&upstreams";
+}
+
+function upstreamName(index: number): string {
+  return `upstream-${index + 1}`;
 }
 
 /** What the short form says by itself, without a table. */

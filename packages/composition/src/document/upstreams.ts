@@ -6,6 +6,13 @@ export interface Upstream {
   /** Blobs and Directories; absent for a binary cache of Nix. */
   readonly content?: WrittenService;
   readonly pathInfos: WrittenService;
+  /** What {@link pathInfos} verifies, by the name of {@link unverifiedName}. */
+  readonly unverified?: WrittenService;
+}
+
+/** What the path infos of an upstream are called before they are verified. */
+export function unverifiedName(upstream: string): string {
+  return `${upstream}-unverified`;
 }
 
 /** Schemes of binary caches of Nix. */
@@ -16,7 +23,11 @@ const NIX = /^(?:nix\+)?(https?:\/\/.*)$/s;
  *
  * @returns `undefined` when that was impossible, which is in `problems` then
  */
-export function readUpstream(table: ShortTable, problems: string[]): Upstream | undefined {
+export function readUpstream(
+  table: ShortTable,
+  name: string,
+  problems: string[],
+): Upstream | undefined {
   const { url } = table.values;
   if (typeof url !== "string" || url === "") {
     problems.push(`${table.placeOf("url")} ${url === undefined ? "is missing" : "must be text"}`);
@@ -24,7 +35,7 @@ export function readUpstream(table: ShortTable, problems: string[]): Upstream | 
   }
   const [, cache] = NIX.exec(url) ?? [];
   if (cache !== undefined) return { pathInfos: nixCache(table, cache) };
-  if (url.startsWith("grpc+")) return grpcStore(table);
+  if (url.startsWith("grpc+")) return grpcStore(table, name);
   for (const key of ["keys", "accept-unsigned", "token-file"]) {
     if (Object.hasOwn(table.values, key)) {
       problems.push(`${table.placeOf(key)} has no meaning for such a url`);
@@ -45,10 +56,15 @@ function nixCache(table: ShortTable, url: string): WrittenService {
   return renamed(table, "nix", names, { base_url: url, ...near });
 }
 
-function grpcStore(table: ShortTable): Upstream {
-  const names = { url: "url", token_file: "token-file" };
-  const grpc = renamed(table, "grpc", names, {});
-  return { content: grpc, pathInfos: grpc };
+function grpcStore(table: ShortTable, name: string): Upstream {
+  const grpc = renamed(table, "grpc", { url: "url", token_file: "token-file" }, {});
+  const trust = { trusted_public_keys: "keys", accept_unsigned: "accept-unsigned" };
+  const inner = `&${unverifiedName(name)}`;
+  return {
+    content: grpc,
+    pathInfos: renamed(table, "verified", trust, { inner }),
+    unverified: grpc,
+  };
 }
 
 /** A service of `type` whose keys have other names in the short form. */

@@ -27,6 +27,8 @@ export interface OpenCompositionOptions {
   readonly resources: StoreResources;
   /** The data directory that `local:` means. Absolute. */
   readonly dataDirectory?: () => string;
+  /** Is told in one line what should be known and makes nothing fail; nobody by default. */
+  readonly warn?: (message: string) => void;
   /** How long one service may take to close, in milliseconds; 10,000 by default. */
   readonly closeMs?: number;
 }
@@ -110,6 +112,7 @@ class Opener {
           `${label} names no directory, and there is none to take`,
         ]);
       },
+      warn: this.#options.warn ?? (() => {}),
       onClose: (close) => this.#closers.add(close),
     };
   }

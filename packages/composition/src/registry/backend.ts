@@ -34,6 +34,8 @@ export interface OpenContext {
   channel(address: RpcAddress, options?: RpcChannelOptions): RpcChannel;
   /** The data directory of whoever opens the composition. */
   dataDirectory(): string;
+  /** Tells whoever has opened the composition what should be known, in one line. */
+  warn(message: string): void;
   /** Has `close` called when the composition is closed: after whatever was opened later. */
   onClose(close: () => void | Promise<void>): void;
 }
