@@ -1,27 +1,31 @@
 import type {
+  BlobPlace,
   BlobReader,
   BlobService,
-  ByteRange,
   CallOptions,
   ChunkMeta,
+  FillManyOptions,
   OpenBlob,
   OpenManyOptions,
+  OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
-import { resolveRange } from "../blobservice/byte-range.js";
 import { openBlobs } from "../blobservice/open-blobs.js";
 import { readBlob } from "../blobservice/read-blob.js";
 import { readSource } from "../blobservice/read-source.js";
+import { copyBytes } from "../bytes.js";
 import { type Clock, SYSTEM_CLOCK } from "../clock.js";
 import type { B3Digest } from "../digest.js";
 import { Semaphore } from "../semaphore.js";
+import { copyInto } from "../shared-copy.js";
 import { SingleFlight } from "../single-flight.js";
 import { BackgroundFill } from "./background-fill.js";
 import type { CacheNotes } from "./cache-notes.js";
 import { ChunkedCachedReader } from "./cached-reader.js";
 import { type FarBlob, FarBlobs } from "./far-blobs.js";
 import { GuardedStore, type GuardOptions } from "./guarded-store.js";
-import { NearBlobs } from "./near-blobs.js";
+import { assertContent, NearBlobs } from "./near-blobs.js";
+import { NearReader } from "./near-reader.js";
 import { Tee } from "./tee.js";
 import { LongCachedReader, MAX_SHORT_BYTES, ShortCachedReader } from "./unchunked-reader.js";
 
@@ -63,7 +67,10 @@ const MAX_RETRY_AFTER_MS = 5000;
 /** There is no other store to ask: a reader that asks for many chunks at a time is not to fail for that. */
 const PROBE_PATIENCE_MS = 1000;
 
-/** Blobs that `openMany()` fetches at a time. */
+/** Longest blob that `fillMany()` takes from far, together with others. */
+const MAX_FILLED_BYTES = 128 * 1024;
+
+/** Blobs that are fetched one by one at a time, where far has no call for many. */
 const FETCHES_AT_A_TIME = 16;
 
 /**
@@ -91,8 +98,10 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
   readonly #trustsChunkLists: boolean;
   readonly #maxFillBytes: number;
   readonly #onError: (error: unknown) => void;
-  /** Of near alone: what it misses is opened one by one. */
+  /** There where near has it. */
   readonly fillMany?: NonNullable<BlobService["fillMany"]>;
+  /** Of near alone: nothing of far is there now. */
+  readonly readNow?: NonNullable<BlobService["readNow"]>;
 
   constructor(near: BlobService, far: BlobService, options: CacheBlobServiceOptions = {}) {
     const { clock = SYSTEM_CLOCK, onFillError: onError = () => {}, notes } = options;
@@ -113,7 +122,11 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     this.#trustsChunkLists = options.trustsChunkLists ?? false;
     this.#maxFillBytes = options.maxFillBytes ?? 0;
     this.#onError = onError;
-    if (near.fillMany !== undefined) this.fillMany = near.fillMany.bind(near);
+    if (near.readNow !== undefined) this.readNow = near.readNow.bind(near);
+    if (near.fillMany !== undefined) {
+      const fillNear = near.fillMany.bind(near);
+      this.fillMany = (places, memory, call) => this.#fill(fillNear, places, memory, call);
+    }
   }
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
@@ -140,7 +153,7 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     return present;
   }
 
-  async openRead(digest: B3Digest, options: CallOptions = {}): Promise<BlobReader | undefined> {
+  async openRead(digest: B3Digest, options: OpenReadOptions = {}): Promise<BlobReader | undefined> {
     options.signal?.throwIfAborted();
     let failure: { readonly error: unknown } | undefined;
     try {
@@ -163,19 +176,13 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     options: OpenManyOptions,
   ): Promise<(OpenBlob | undefined)[]> {
     const opened = await openBlobs(this.#near, digests, options);
-    const fetch = async (digest: B3Digest): Promise<OpenBlob | undefined> => {
-      const reader = await this.openRead(digest, options);
-      if (reader === undefined || reader.size > options.inlineBytes) return reader;
-      const { signal, inlineBytes: maxBytes } = options;
-      const call = { maxBytes, ...(signal && { signal }) };
-      return await readBlob({ openRead: async () => reader }, digest, call);
-    };
-    return Promise.all(
-      opened.map((blob, i) => {
-        if (blob !== undefined) return blob;
-        return this.#fetches.run(() => fetch(digests[i] as B3Digest), options.signal);
-      }),
+    const missing = [...opened.keys()].filter((i) => opened[i] === undefined);
+    const fetched = await this.#fetchTogether(
+      missing.map((i) => digests[i] as B3Digest),
+      options,
     );
+    for (const [at, i] of missing.entries()) opened[i] = fetched[at];
+    return opened;
   }
 
   async chunks(
@@ -234,7 +241,83 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     return this.close();
   }
 
-  async #openFar(digest: B3Digest, options: CallOptions): Promise<BlobReader | undefined> {
+  /** Blobs of far, short ones as their bytes, in one call where far has one for that. */
+  async #fetchTogether(
+    digests: readonly B3Digest[],
+    options: OpenManyOptions,
+  ): Promise<(OpenBlob | undefined)[]> {
+    const { absent } = this.#far;
+    const asked = [...digests.keys()].filter((i) => !absent.has((digests[i] as B3Digest).key));
+    if (asked.length === 0) return digests.map(() => undefined);
+    const opened = await this.#far.openMany(
+      asked.map((i) => digests[i] as B3Digest),
+      options,
+    );
+    const blobs: (OpenBlob | undefined)[] = digests.map(() => undefined);
+    const kept: Uint8Array[] = [];
+    const fetches = asked.map(async (i, at) => {
+      const digest = digests[i] as B3Digest;
+      const blob = opened?.[at];
+      if (blob instanceof Uint8Array) {
+        assertContent(digest, blob);
+        kept.push(copyBytes(blob));
+        blobs[i] = blob;
+      } else if (opened === undefined || blob !== undefined) {
+        blobs[i] = await this.#fetches.run(() => this.#fetch(digest, options), options.signal);
+      } else {
+        absent.add(digest.key);
+      }
+    });
+    await Promise.all(fetches);
+    await this.#filling.keep(kept, options);
+    return blobs;
+  }
+
+  async #fetch(
+    digest: B3Digest,
+    { signal, inlineBytes }: OpenManyOptions,
+  ): Promise<OpenBlob | undefined> {
+    const call = signal === undefined ? {} : { signal };
+    const reader = await this.#openFar(digest, call);
+    if (reader === undefined || reader.size > inlineBytes) return reader;
+    return await readBlob({ openRead: async () => reader }, digest, {
+      ...call,
+      maxBytes: inlineBytes,
+    });
+  }
+
+  /** What near has, and what of the others is short. What goes wrong with far is left out: who reads it alone is told. */
+  async #fill(
+    fillNear: NonNullable<BlobService["fillMany"]>,
+    places: readonly BlobPlace[],
+    memory: SharedArrayBuffer,
+    options: FillManyOptions = {},
+  ): Promise<readonly number[]> {
+    const missed = await fillNear(places, memory, options);
+    const short = missed.filter((i) => (places[i] as BlobPlace).length <= MAX_FILLED_BYTES);
+    if (short.length === 0) return missed;
+    const { signal } = options;
+    let blobs: readonly (OpenBlob | undefined)[];
+    try {
+      const digests = short.map((i) => (places[i] as BlobPlace).digest);
+      const call = { inlineBytes: MAX_FILLED_BYTES, ...(signal && { signal }) };
+      blobs = await this.#fetchTogether(digests, call);
+    } catch {
+      signal?.throwIfAborted();
+      return missed;
+    }
+    const filled = new Set<number>();
+    for (const [at, i] of short.entries()) {
+      const blob = blobs[at];
+      const { offset, length } = places[i] as BlobPlace;
+      if (!(blob instanceof Uint8Array) || blob.byteLength !== length) continue;
+      copyInto(new Uint8Array(memory, offset, length), 0, blob);
+      filled.add(i);
+    }
+    return missed.filter((i) => !filled.has(i));
+  }
+
+  async #openFar(digest: B3Digest, options: OpenReadOptions): Promise<BlobReader | undefined> {
     const blob = await this.#far.find(digest, options);
     return blob && this.#readerOf(blob);
   }
@@ -278,42 +361,6 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     } finally {
       farBranch.leave();
       await pieces.return();
-    }
-  }
-}
-
-/** A blob that near has. When near fails before the first byte, it is read from far. */
-class NearReader implements BlobReader {
-  readonly size: number;
-  readonly #reader: BlobReader;
-  readonly #openFar: (options: CallOptions) => Promise<BlobReader | undefined>;
-
-  constructor(
-    reader: BlobReader,
-    openFar: (options: CallOptions) => Promise<BlobReader | undefined>,
-  ) {
-    this.size = reader.size;
-    this.#reader = reader;
-    this.#openFar = openFar;
-  }
-
-  async *stream(
-    range?: ByteRange,
-    options: CallOptions = {},
-  ): AsyncGenerator<Uint8Array, void, undefined> {
-    resolveRange(this.size, range);
-    let hasBegun = false;
-    try {
-      for await (const bytes of this.#reader.stream(range, options)) {
-        hasBegun = true;
-        yield bytes;
-      }
-      return;
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      const far = hasBegun ? undefined : await this.#openFar(options).catch(() => undefined);
-      if (far?.size !== this.size) throw error;
-      yield* far.stream(range, options);
     }
   }
 }

@@ -3,6 +3,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
@@ -35,7 +36,7 @@ export class FallbackBlobService implements BlobService {
     return areInStores(this.#stores, digests, options);
   }
 
-  openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined> {
+  openRead(digest: B3Digest, options?: OpenReadOptions): Promise<BlobReader | undefined> {
     return openInStores(this.#stores, digest, firstAnswer, options);
   }
 

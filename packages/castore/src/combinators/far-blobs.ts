@@ -1,4 +1,11 @@
-import type { BlobReader, BlobService, CallOptions } from "../blobservice/blob-service.js";
+import type {
+  BlobReader,
+  BlobService,
+  CallOptions,
+  OpenBlob,
+  OpenManyOptions,
+  OpenReadOptions,
+} from "../blobservice/blob-service.js";
 import type { Clock } from "../clock.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
@@ -51,14 +58,38 @@ export class FarBlobs {
   }
 
   /** What is known of a blob; far is asked when nothing is. `undefined` when it does not have it. */
-  async find(digest: B3Digest, options: CallOptions): Promise<FarBlob | undefined> {
+  async find(digest: B3Digest, options: OpenReadOptions): Promise<FarBlob | undefined> {
+    const { expectedSize, signal } = options;
     const known = this.#known.get(digest.key) ?? (await this.#noted(digest));
-    if (known !== undefined || this.absent.has(digest.key)) return known;
-    return this.#lookups.run(
-      digest.key,
-      (signal) => this.#open(digest, { signal }),
-      options.signal,
+    // Without a layout, the length may be what another caller has expected.
+    const isOther = known?.layout === undefined && expectedSize !== undefined;
+    if (known !== undefined && !(isOther && known.size !== expectedSize)) return known;
+    if (this.absent.has(digest.key)) return undefined;
+    const size = expectedSize === undefined ? {} : { expectedSize };
+    const open = (linked: AbortSignal) => this.#open(digest, { signal: linked, ...size });
+    return this.#lookups.run(`${digest.key}:${expectedSize}`, open, signal);
+  }
+
+  /**
+   * What far gives of many blobs in one call; `undefined` when it has no such call.
+   *
+   * Each must be held against its digest.
+   */
+  async openMany(
+    digests: readonly B3Digest[],
+    options: OpenManyOptions,
+  ): Promise<readonly (OpenBlob | undefined)[] | undefined> {
+    const opened = await this.store.run(
+      async (service, call) => service.openMany?.(digests, { ...options, ...call }),
+      options,
     );
+    if (opened !== undefined && opened.length !== digests.length) {
+      throw new CastoreError(
+        "CORRUPT",
+        `Cannot read blobs: ${this.store.name} gives ${opened.length} instead of ${digests.length}`,
+      );
+    }
+    return opened;
   }
 
   /**
@@ -88,7 +119,7 @@ export class FarBlobs {
       throw error;
     }
     if (given === length) return;
-    blob.reader = undefined;
+    this.forget(blob);
     const state = given > length ? "more bytes" : `${given} bytes`;
     throw corrupt(blob.digest, `${this.store.name} gives ${state} instead of ${length}`);
   }
@@ -102,7 +133,7 @@ export class FarBlobs {
 
   /** Forgets a blob: near has it, or what was known is wrong. */
   forget({ digest, layout }: FarBlob): void {
-    this.#known.delete(digest.key);
+    if (this.#known.get(digest.key)?.layout === layout) this.#known.delete(digest.key);
     if (layout === undefined) return;
     this.#notes?.put(digest.toBytes(), NOTHING);
     this.#notes?.put(marksKey(digest), NOTHING);
@@ -130,10 +161,10 @@ export class FarBlobs {
     }
   }
 
-  async #open(digest: B3Digest, options: CallOptions): Promise<FarBlob | undefined> {
+  async #open(digest: B3Digest, options: OpenReadOptions): Promise<FarBlob | undefined> {
     const opened = await this.store.run(async (service, call) => {
       const [reader, chunks] = await Promise.all([
-        service.openRead(digest, call),
+        service.openRead(digest, { ...options, ...call }),
         service.chunks(digest, call),
       ]);
       return reader && { reader, chunks: chunks ?? [] };
@@ -158,7 +189,7 @@ export class FarBlobs {
 
   async #reopen(blob: FarBlob, options: CallOptions): Promise<BlobReader> {
     const reader = await this.store.run(
-      (service, call) => service.openRead(blob.digest, call),
+      (service, call) => service.openRead(blob.digest, { ...call, expectedSize: blob.size }),
       options,
     );
     if (reader === undefined) {

@@ -1,5 +1,10 @@
 /** Calls over several stores of blobs that combinators have in common. */
-import type { BlobReader, BlobService, CallOptions } from "../blobservice/blob-service.js";
+import type {
+  BlobReader,
+  BlobService,
+  CallOptions,
+  OpenReadOptions,
+} from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import type { AskOptions, AskStore } from "./ask-stores.js";
 import { FailoverReader, type GuardedBlob, openGuarded } from "./guarded-reader.js";
@@ -21,10 +26,14 @@ export async function openInStores(
   stores: BlobStores,
   digest: B3Digest,
   askStores: AskBlobStores,
-  options: CallOptions = {},
+  { expectedSize, ...options }: OpenReadOptions = {},
 ): Promise<BlobReader | undefined> {
   const ask = { ...options, action: `Cannot find blob ${digest}` };
-  const blob: GuardedBlob | undefined = await askStores(stores, openGuarded(digest), ask);
+  const blob: GuardedBlob | undefined = await askStores(
+    stores,
+    openGuarded(digest, expectedSize),
+    ask,
+  );
   if (blob === undefined) return undefined;
   const others = stores.filter((store) => store !== blob.store);
   return new FailoverReader(digest, blob, others);

@@ -18,9 +18,13 @@ export interface GuardedBlob {
 }
 
 /** Opens a blob in one store. */
-export function openGuarded(digest: B3Digest): AskStore<BlobService, GuardedBlob> {
+export function openGuarded(
+  digest: B3Digest,
+  expectedSize: number | undefined,
+): AskStore<BlobService, GuardedBlob> {
   return async (service, options, store) => {
-    const reader = await service.openRead(digest, options);
+    const size = expectedSize === undefined ? {} : { expectedSize };
+    const reader = await service.openRead(digest, { ...options, ...size });
     return reader && { store, reader };
   };
 }
@@ -83,7 +87,7 @@ export class FailoverReader implements BlobReader {
       try {
         const opening = store;
         const blob = await store.run(
-          (service, call) => openGuarded(this.#digest)(service, call, opening),
+          (service, call) => openGuarded(this.#digest, this.size)(service, call, opening),
           options,
         );
         if (blob?.reader.size === this.size) return blob;

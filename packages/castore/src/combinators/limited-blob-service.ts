@@ -4,6 +4,7 @@ import type {
   ByteRange,
   CallOptions,
   ChunkMeta,
+  OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
 import { resolveRange } from "../blobservice/byte-range.js";
@@ -40,6 +41,9 @@ export class LimitedBlobService implements BlobService {
   readonly openMany?: NonNullable<BlobService["openMany"]>;
   readonly fillMany?: NonNullable<BlobService["fillMany"]>;
 
+  /** Has ended before another call could begin. */
+  readonly readNow?: NonNullable<BlobService["readNow"]>;
+
   constructor(inner: BlobService, options: LimitOptions = {}) {
     this.#inner = inner;
     const limits = {
@@ -48,6 +52,7 @@ export class LimitedBlobService implements BlobService {
     };
     this.#limits = limits;
     const { openMany, fillMany } = inner;
+    if (inner.readNow !== undefined) this.readNow = inner.readNow.bind(inner);
     if (openMany !== undefined) {
       this.openMany = async (digests, options) => {
         const call = () => openMany.call(inner, digests, options);
@@ -74,7 +79,7 @@ export class LimitedBlobService implements BlobService {
     return this.#call(() => this.#inner.hasMany(digests, options), options);
   }
 
-  async openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined> {
+  async openRead(digest: B3Digest, options?: OpenReadOptions): Promise<BlobReader | undefined> {
     const reader = await this.#call(() => this.#inner.openRead(digest, options), options);
     return reader && new LimitedReader(reader, this.#limits);
   }

@@ -105,6 +105,17 @@ export class NearBlobs {
     });
   }
 
+  /** Stores blobs that have come together, behind the back of their reader; they must stay as they are. */
+  async keep(blobs: readonly Uint8Array[], options: CallOptions): Promise<void> {
+    if (blobs.length === 0) return;
+    const bytes = blobs.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const release = await this.#inFlight.acquire(options.signal, bytes);
+    const store = async (): Promise<void> => {
+      await this.#near.putMany(blobs);
+    };
+    this.inBackground(store().finally(release));
+  }
+
   /** All of a long blob of which no chunks are known: its bytes, held against its digest before the last. */
   async *long(blob: FarBlob, options: CallOptions): AsyncGenerator<Uint8Array, void, undefined> {
     const hash = createBlake3();
@@ -185,7 +196,7 @@ export class NearBlobs {
       at += part.byteLength;
     }
     try {
-      assertDigest(piece.digest, blake3(bytes));
+      assertContent(piece.digest, bytes);
     } catch (error) {
       // Either far or its list lies: neither is of any use any more.
       this.#far.forget(blob);
@@ -277,6 +288,11 @@ async function* runsOf(
     }));
   }
   return digest;
+}
+
+/** @throws {@link CastoreError} "CORRUPT" when the blob has another digest */
+export function assertContent(digest: B3Digest, bytes: Uint8Array): void {
+  assertDigest(digest, blake3(bytes));
 }
 
 function assertDigest(expected: B3Digest, actual: B3Digest): void {

@@ -3,6 +3,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  OpenReadOptions,
 } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
@@ -14,9 +15,12 @@ export class ReadOnlyBlobService implements BlobService {
   readonly openMany?: NonNullable<BlobService["openMany"]>;
   readonly fillMany?: NonNullable<BlobService["fillMany"]>;
 
+  readonly readNow?: NonNullable<BlobService["readNow"]>;
+
   constructor(inner: BlobService) {
     this.#inner = inner;
     if (inner.openMany !== undefined) this.openMany = inner.openMany.bind(inner);
+    if (inner.readNow !== undefined) this.readNow = inner.readNow.bind(inner);
     if (inner.fillMany !== undefined) this.fillMany = inner.fillMany.bind(inner);
   }
 
@@ -28,7 +32,7 @@ export class ReadOnlyBlobService implements BlobService {
     return this.#inner.hasMany(digests, options);
   }
 
-  openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined> {
+  openRead(digest: B3Digest, options?: OpenReadOptions): Promise<BlobReader | undefined> {
     return this.#inner.openRead(digest, options);
   }
 

@@ -4,6 +4,7 @@ import type {
   ByteRange,
   CallOptions,
   ChunkMeta,
+  OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
 import { resolveRange } from "../blobservice/byte-range.js";
@@ -45,7 +46,7 @@ export class VerifiedBlobService implements BlobService {
     return answers;
   }
 
-  async openRead(digest: B3Digest, options?: CallOptions): Promise<BlobReader | undefined> {
+  async openRead(digest: B3Digest, options?: OpenReadOptions): Promise<BlobReader | undefined> {
     const reader = await this.#inner.openRead(digest, options);
     if (reader === undefined) return undefined;
     if (!Number.isSafeInteger(reader.size) || reader.size < 0) {
