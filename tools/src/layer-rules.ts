@@ -63,6 +63,12 @@ const CASTORE_LAYERS: readonly Layer[] = [
     why: "a digest names bytes; what the bytes mean is decided above",
   },
   {
+    name: "trees of digests",
+    files: ["bao/"],
+    why: "what a digest proves of a part follows from the bytes alone, wherever they are stored",
+    pure: true,
+  },
+  {
     name: "path",
     files: ["path/"],
     why: "names are validated without knowing what they name",

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import loadWabt from "wabt";
+import { treeKernelText } from "./tree-kernel.mjs";
 
 const require = createRequire(import.meta.url);
 const here = (path) => new URL(path, import.meta.url);
@@ -29,4 +30,10 @@ emit(
   "CUT_POINT_WASM_BASE64",
   "src/chunking/cut-point.wat, assembled, base64.",
   wabt.parseWat("cut-point.wat", source).toBinary({}).buffer,
+);
+emit(
+  "tree-kernel-wasm.ts",
+  "TREE_KERNEL_WASM_BASE64",
+  "scripts/tree-kernel.mjs, assembled, base64.",
+  wabt.parseWat("tree-kernel.wat", treeKernelText(), { simd: true }).toBinary({}).buffer,
 );
