@@ -7,6 +7,12 @@
  *
  * @module
  */
+export { encodeSlice, type ReadContent } from "./bao/encode-slice.js";
+export { outboardBytes, PAGE_GROUPS, type TreeParents, treeOfOutboard } from "./bao/outboard.js";
+export { SliceDecoder, type SliceDecoderOptions } from "./bao/slice-decoder.js";
+export { type BuiltTree, TreeBuilder, type TreePage, treeOf } from "./bao/tree-builder.js";
+export { groupValue, groupValues, MAX_GROUP_BYTES, parentValue } from "./bao/tree-kernel.js";
+export { GROUP_LOG, type SliceRange } from "./bao/tree-shape.js";
 export { abortable } from "./blobservice/abortable.js";
 export type {
   BlobPlace,
@@ -19,6 +25,7 @@ export type {
   OpenBlob,
   OpenManyOptions,
   OpenReadOptions,
+  OutboardOptions,
   PutManyOptions,
 } from "./blobservice/blob-service.js";
 export { type ResolvedRange, resolveRange } from "./blobservice/byte-range.js";

@@ -65,6 +65,12 @@ export interface OpenManyOptions extends CallOptions {
   readonly inlineBytes: number;
 }
 
+/** Options of {@link BlobService.outboard}. */
+export interface OutboardOptions extends CallOptions {
+  /** Longest outboard that is wanted. */
+  readonly maxBytes: number;
+}
+
 /** A blob whose length is known, and where in some memory its content is wanted. */
 export interface BlobPlace {
   readonly digest: B3Digest;
@@ -147,4 +153,26 @@ export interface BlobService {
    * the blob itself are known.
    */
   chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined>;
+
+  /**
+   * A part of a blob with the proof that it is one: a slice as bao has it, over groups of 16 KiB
+   * (docs/formats/outboard.md), which `SliceDecoder` holds against the digest of the blob. A range may begin at the
+   * end or past it: the slice then proves the length alone. `undefined` when the blob is not stored.
+   *
+   * Only there where a part takes less than reading all of the blob each time.
+   *
+   * @throws {@link CastoreError} as {@link BlobReader.stream} does, at the latest while the slice is read
+   */
+  slice?(
+    digest: B3Digest,
+    range: ByteRange,
+    options?: CallOptions,
+  ): Promise<AsyncIterable<Uint8Array> | undefined>;
+
+  /**
+   * The inner nodes of the BLAKE3 tree over a blob: an outboard as bao has it, over groups of 16 KiB, with which
+   * parts of the blob can be checked that come from anywhere. `undefined` when the blob is not stored, or the
+   * outboard longer than is wanted. Only there where {@link slice} is.
+   */
+  outboard?(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined>;
 }

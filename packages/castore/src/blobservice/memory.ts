@@ -1,7 +1,18 @@
+import type { TreeParents } from "../bao/outboard.js";
+import { treeOf } from "../bao/tree-builder.js";
+import { GROUP_LOG } from "../bao/tree-shape.js";
 import { concatBytes, copyBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
-import type { BlobReader, BlobService, ByteRange, CallOptions, ChunkMeta } from "./blob-service.js";
+import type {
+  BlobReader,
+  BlobService,
+  ByteRange,
+  CallOptions,
+  ChunkMeta,
+  OutboardOptions,
+} from "./blob-service.js";
+import { outboardOf, sliceOf } from "./blob-slice.js";
 import { resolveRange } from "./byte-range.js";
 import { type BlobChunks, type ChunkedBlobUpload, joinChunks } from "./chunked-blob-upload.js";
 import { readSource } from "./read-source.js";
@@ -15,6 +26,8 @@ const PIECE_LENGTH = 256 * 1024;
  */
 export class MemoryBlobService implements BlobService, ChunkedBlobUpload {
   readonly #blobs = new Map<string, Uint8Array>();
+  /** Of the blobs that were asked for them. */
+  readonly #trees = new Map<string, TreeParents>();
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
@@ -56,6 +69,28 @@ export class MemoryBlobService implements BlobService, ChunkedBlobUpload {
   ): Promise<readonly ChunkMeta[] | undefined> {
     options.signal?.throwIfAborted();
     return this.#blobs.has(digest.key) ? [] : undefined;
+  }
+
+  async slice(
+    digest: B3Digest,
+    range: ByteRange,
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const reader = await this.openRead(digest, options);
+    return reader && sliceOf(digest, { reader, tree: this.#treeOf(digest) }, range, options);
+  }
+
+  async outboard(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined> {
+    const reader = await this.openRead(digest, options);
+    if (reader === undefined) return undefined;
+    const shape = { length: reader.size, groupLog: GROUP_LOG };
+    return outboardOf(digest, shape, async () => this.#treeOf(digest), options.maxBytes);
+  }
+
+  #treeOf({ key }: B3Digest): TreeParents {
+    const tree = this.#trees.get(key) ?? treeOf(this.#blobs.get(key) ?? new Uint8Array(0));
+    this.#trees.set(key, tree);
+    return tree;
   }
 
   #store(own: Uint8Array): B3Digest {

@@ -1,3 +1,4 @@
+import { GROUP_LOG } from "../bao/tree-shape.js";
 import type {
   BlobPlace,
   BlobReader,
@@ -8,12 +9,15 @@ import type {
   FillManyOptions,
   OpenBlob,
   OpenManyOptions,
+  OutboardOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
+import { outboardOf, sliceOf } from "../blobservice/blob-slice.js";
 import { resolveRange } from "../blobservice/byte-range.js";
 import type { BlobChunks, ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
 import { type B3Digest, joinDigests } from "../digest.js";
+import { BlobTrees } from "./blob-trees.js";
 import { BlobUpload } from "./blob-upload.js";
 import { decodeChunkList } from "./chunk-list.js";
 import { ChunkedReader } from "./chunked-reader.js";
@@ -37,11 +41,13 @@ const HOLDS_BLOB = [RecordKind.CHUNK, RecordKind.CHUNK_LIST] as const;
 export class LocalBlobService implements BlobService, ChunkedBlobUpload {
   readonly #core: StoreCore;
   readonly #writes: StoreWrites;
+  readonly #trees: BlobTrees;
 
   /** @param writes - decides what a promise that fulfils means */
   constructor(core: StoreCore, writes: StoreWrites = core.writes) {
     this.#core = core;
     this.#writes = writes;
+    this.#trees = new BlobTrees(core);
   }
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
@@ -185,6 +191,25 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     options.signal?.throwIfAborted();
     if (this.#hasSingle(digest)) return [];
     return this.#chunkList(digest);
+  }
+
+  async slice(
+    digest: B3Digest,
+    range: ByteRange,
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const reader = await this.openRead(digest, options);
+    if (reader === undefined) return undefined;
+    const tree = await this.#trees.of(digest, reader, options);
+    return sliceOf(digest, { reader, tree }, range, options);
+  }
+
+  async outboard(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined> {
+    const reader = await this.openRead(digest, options);
+    if (reader === undefined) return undefined;
+    const shape = { length: reader.size, groupLog: GROUP_LOG };
+    const tree = () => this.#trees.of(digest, reader, options);
+    return outboardOf(digest, shape, tree, options.maxBytes);
   }
 
   #hasSingle(digest: B3Digest): boolean {

@@ -3,6 +3,7 @@ import type { BlobService } from "../blobservice/blob-service.js";
 import { blobChunkedTests } from "./blob-chunked-tests.js";
 import { blobPutTests } from "./blob-put-tests.js";
 import { blobReadTests } from "./blob-read-tests.js";
+import { blobSliceTests } from "./blob-slice-tests.js";
 
 /** One fresh, empty service for one test. */
 export interface BlobServiceHarness {
@@ -17,6 +18,8 @@ export interface BlobServiceHarness {
 export interface BlobServiceSuiteOptions {
   /** Whether large blobs are cut, so that `chunks()` has pieces to tell of; false by default. */
   readonly chunking?: boolean;
+  /** False where parts cannot be proved although there is a method for it; by default, the method tells. */
+  readonly slices?: false;
 }
 
 /** The service of the test that runs. */
@@ -48,5 +51,6 @@ export function blobServiceSuite(
     blobPutTests(test);
     blobReadTests(test);
     blobChunkedTests(test);
+    blobSliceTests(test);
   });
 }
