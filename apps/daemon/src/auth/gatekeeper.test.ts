@@ -14,6 +14,7 @@ const READS = [
   "/tvix.castore.batch.v1.BatchService/FindMissingBlobs",
   "/tvix.castore.batch.v1.BatchService/FindMissingDirectories",
   "/tvix.castore.batch.v1.BatchService/ReadBlobs",
+  "/tvix.castore.range.v1.RangeService/ReadSlice",
   "/tvix.store.v1.PathInfoService/Get",
   "/tvix.store.v1.PathInfoService/List",
   "/snix.store.v1.PathInfoService/CalculateNAR",

@@ -30,6 +30,7 @@ const SCOPES: Readonly<Record<string, Readonly<Record<string, NeededScope>>>> = 
     PutChunkedBlob: "write",
     PutDirectories: "write",
   },
+  "tvix.castore.range.v1.RangeService": { ReadSlice: "read" },
   // Check reads the whole store: whoever only reads shall not make it do that.
   "tvix.store.maintenance.v1.MaintenanceService": { Describe: "read", Check: "write" },
   "grpc.reflection.v1.ServerReflection": REFLECTION,

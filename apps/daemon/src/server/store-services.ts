@@ -3,6 +3,7 @@ import {
   registerBatchService,
   registerBlobService,
   registerDirectoryService,
+  registerRangeService,
 } from "@tvix/castore/rpc";
 import { registerMaintenanceService, registerPathInfoService } from "@tvix/store/rpc";
 import type { StoreParts } from "./store-parts.js";
@@ -15,7 +16,7 @@ export interface StoreServicesOptions {
   readonly maxDirectories: number;
 }
 
-/** Serves a store: the three services by both of their names, batches and maintenance. */
+/** Serves a store: the three services by both of their names, and our own: batches, ranges, maintenance. */
 export function registerStoreServices(
   router: ConnectRouter,
   { parts, list, maxDirectories }: StoreServicesOptions,
@@ -24,6 +25,7 @@ export function registerStoreServices(
   registerBlobService(router, parts.blobs);
   registerDirectoryService(router, parts.directories, { maxDirectories });
   registerBatchService(router, parts, { maxDirectories });
+  registerRangeService(router, parts.blobs);
   registerPathInfoService(router, pathInfos, { calculateNar, list });
   registerMaintenanceService(router, maintenance);
 }

@@ -1,14 +1,9 @@
-import {
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  type HandlerContext,
-  type ServiceImpl,
-} from "@connectrpc/connect";
-import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
+import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { BlobService as BlobServiceDesc, type StatBlobRequest } from "@tvix/protos/castore";
 import { SnixBlobService } from "@tvix/protos/snix";
 import type { BlobService, ChunkMeta } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
+import { notFound } from "./blob-not-found.js";
 import { digestField } from "./digest-field.js";
 import { answer, answerStream, type RpcOptions, requestsOf } from "./handler-call.js";
 import {
@@ -23,6 +18,9 @@ import {
  * more chunks (some 25 GiB) is one that no finer pieces are known of.
  */
 const MAX_TOLD_CHUNKS: number = Math.floor(PEER_MESSAGE_BYTES / CHUNK_META_BYTES);
+
+/** Bytes on the wire of the field of an outboard, without its content: its tag and its length. */
+const BAO_FIELD_BYTES = 6;
 
 /**
  * Serves `blobs` as the BlobService of tvix and of snix. Status codes are those of tvix; a failing
@@ -51,20 +49,19 @@ class BlobHandlers {
     this.#blobs = blobs;
   }
 
-  /** Tells the chunks also when they are not asked for, as tvix and snix do: clients may rely on it. */
-  async stat(
-    request: { readonly digest: Uint8Array; readonly sendChunks: boolean },
-    context: HandlerContext,
-  ) {
+  /** Tells the length in any case, so that nobody needs the chunks to learn it. */
+  async stat(request: StatBlobRequest, context: HandlerContext) {
     const digest = digestField(request.digest);
     const { signal } = context;
-    const chunks = await this.#blobs.chunks(digest, { signal });
-    if (chunks === undefined) throw notFound(digest);
-    if (request.sendChunks) {
-      const size = await this.#sizeOf(digest, chunks, signal);
-      if (size !== undefined) context.responseHeader.set(BLOB_SIZE_HEADER, String(size));
-    }
-    return { chunks: chunks.length > MAX_TOLD_CHUNKS ? [] : chunks.map(toMessage) };
+    const reader = await this.#blobs.openRead(digest, { signal });
+    if (reader === undefined) throw notFound(digest);
+    context.responseHeader.set(BLOB_SIZE_HEADER, String(reader.size));
+    const chunks = request.sendChunks ? await this.#toldChunks(digest, signal) : [];
+    const room = PEER_MESSAGE_BYTES - BAO_FIELD_BYTES - chunks.length * CHUNK_META_BYTES;
+    const bao = request.sendBao
+      ? await this.#blobs.outboard?.(digest, { maxBytes: room, signal })
+      : undefined;
+    return bao === undefined ? { chunks } : { chunks, bao };
   }
 
   async *read(bytes: Uint8Array, { signal }: HandlerContext) {
@@ -85,13 +82,10 @@ class BlobHandlers {
     return { digest: digest.toBytes() };
   }
 
-  async #sizeOf(
-    digest: B3Digest,
-    chunks: readonly ChunkMeta[],
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    if (chunks.length > 0) return chunks.reduce((sum, { size }) => sum + size, 0);
-    return (await this.#blobs.openRead(digest, { signal }))?.size;
+  async #toldChunks(digest: B3Digest, signal: AbortSignal) {
+    const chunks = await this.#blobs.chunks(digest, { signal });
+    if (chunks === undefined) throw notFound(digest);
+    return chunks.length > MAX_TOLD_CHUNKS ? [] : chunks.map(toMessage);
   }
 }
 
@@ -103,8 +97,4 @@ async function* contentsOf(
 
 function toMessage({ digest, size }: ChunkMeta): { digest: Uint8Array; size: bigint } {
   return { digest: digest.toBytes(), size: BigInt(size) };
-}
-
-function notFound(digest: B3Digest): ConnectError {
-  return new ConnectError(`blob ${digest} not found`, Code.NotFound);
 }

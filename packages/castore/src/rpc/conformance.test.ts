@@ -14,23 +14,27 @@ import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
 import { registerBatchService } from "./batch-service.js";
 import { registerBlobService } from "./blob-service.js";
 import { registerDirectoryService } from "./directory-service.js";
+import { registerRangeService } from "./range-service.js";
 
 interface Backend {
   readonly blobs: BlobService;
   readonly directories: DirectoryService;
 }
 
-function serve(backend: Backend, batches: boolean): Promise<GrpcServer> {
+/** @param ours - whether there are the services that are additions of ours */
+function serve(backend: Backend, ours: boolean): Promise<GrpcServer> {
   return serveGrpc((router) => {
     registerBlobService(router, backend.blobs);
     registerDirectoryService(router, backend.directories);
-    if (batches) registerBatchService(router, backend);
+    if (!ours) return;
+    registerBatchService(router, backend);
+    registerRangeService(router, backend.blobs);
   });
 }
 
-async function overMemory<T>(batches: boolean, client: (server: GrpcServer) => T) {
+async function overMemory<T>(ours: boolean, client: (server: GrpcServer) => T) {
   const backend = { blobs: new MemoryBlobService(), directories: new MemoryDirectoryService() };
-  const server = await serve(backend, batches);
+  const server = await serve(backend, ours);
   return { service: client(server), close: () => server.close() };
 }
 
@@ -61,7 +65,9 @@ const blobs = (server: GrpcServer) => new GrpcBlobService(server.transport);
 const directories = (server: GrpcServer) => new GrpcDirectoryService(server.transport);
 
 blobServiceSuite("grpc to memory", () => overMemory(true, blobs));
-blobServiceSuite("grpc to memory, no batches", () => overMemory(false, blobs));
+blobServiceSuite("grpc to memory, services of tvix", () => overMemory(false, blobs), {
+  slices: false,
+});
 blobServiceSuite("grpc to local", () => overLocal(blobs), { chunking: true });
 directoryServiceSuite("grpc to memory", () => overMemory(true, directories));
 directoryServiceSuite("grpc to local", () => overLocal(directories));

@@ -5,12 +5,13 @@ import {
   BlobService as BlobServiceDesc,
   DirectoryService as DirectoryServiceDesc,
   GetDirectoryRequestSchema,
+  StatBlobResponseSchema,
 } from "@tvix/protos/castore";
 import { SnixBlobService, SnixDirectoryService } from "@tvix/protos/snix";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BlobService } from "../blobservice/blob-service.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
-import { concatBytes } from "../bytes.js";
+import { concatBytes, toHex } from "../bytes.js";
 import type { DirectoryService } from "../directoryservice/directory-service.js";
 import { MemoryDirectoryService } from "../directoryservice/memory.js";
 import { CastoreError, type CastoreErrorCode } from "../errors.js";
@@ -127,7 +128,7 @@ describe("BlobService.Stat", () => {
 
   it.each(STATUS)("has the status of a failure: %s", async (code, status) => {
     const error = new CastoreError(code, "what happened");
-    await reserve({ blobs: failing<BlobService>(blobs, error, "has", "chunks") });
+    await reserve({ blobs: failing<BlobService>(blobs, error, "openRead") });
     const digest = NOWHERE.toBytes();
     await expectFailure(blobClient().stat({ digest }), status, /./);
     await expectFailure(blobClient().stat({ digest, sendChunks: true }), status, /./);
@@ -135,29 +136,51 @@ describe("BlobService.Stat", () => {
     expect(reported[0]?.call).toEqual({ service: "tvix.castore.v1.BlobService", method: "Stat" });
   });
 
-  it("tells the chunks, asked for or not, and the length when they are", async () => {
-    const pieces = [seededBytes(1, 1000), seededBytes(2, 2000)];
+  it.each([
+    { sendChunks: false, sendBao: false },
+    { sendChunks: true, sendBao: false },
+    { sendChunks: false, sendBao: true },
+    { sendChunks: true, sendBao: true },
+  ])("tells what is asked for, and always the length: %o", async (asked) => {
+    const pieces = [seededBytes(1, 10_000), seededBytes(2, 20_000)];
     const digest = await blobs.put(pieces);
     const chunks = pieces.map((piece) => ({ digest: blake3(piece), size: piece.byteLength }));
     const chunked: BlobService = new Proxy<BlobService>(blobs, {
       get: (target, name) => (name === "chunks" ? async () => chunks : bound(target, name)),
     });
     await reserve({ blobs: chunked });
-    for (const [sendChunks, expectedSize] of [
-      [true, "3000"],
-      [false, null],
-    ] as const) {
-      let size: string | null = "none came";
-      const onHeader = (header: Headers) => {
-        size = header.get(BLOB_SIZE_HEADER);
-      };
-      const request = { digest: digest.toBytes(), sendChunks, sendBao: true };
-      const answer = await blobClient().stat(request, { onHeader });
-      expect(
-        answer.chunks.map((chunk) => [Buffer.from(chunk.digest).toString("hex"), chunk.size]),
-      ).toEqual(chunks.map((chunk) => [chunk.digest.toHex(), BigInt(chunk.size)]));
-      expect(answer.bao).toHaveLength(0);
-      expect(size).toBe(expectedSize);
+    let size: string | null = "none came";
+    const onHeader = (header: Headers) => {
+      size = header.get(BLOB_SIZE_HEADER);
+    };
+    const answer = await blobClient().stat({ digest: digest.toBytes(), ...asked }, { onHeader });
+    const told = answer.chunks.map((chunk) => [toHex(chunk.digest), chunk.size]);
+    const expected = chunks.map((chunk) => [chunk.digest.toHex(), BigInt(chunk.size)]);
+    expect(told).toEqual(asked.sendChunks ? expected : []);
+    const outboard = await blobs.outboard(digest, { maxBytes: 1000 });
+    expect(toHex(answer.bao)).toBe(asked.sendBao ? toHex(outboard ?? expect.fail()) : "");
+    expect(size).toBe("30000");
+  });
+
+  it("gives no outboard when the store has none, and none that does not fit into 4 MiB", async () => {
+    const digest = await blobs.put([seededBytes(1, 40_000)]);
+    const chunk = { digest, size: 1 };
+    const count = 102_296;
+    const services: readonly [Partial<BlobService>, number][] = [
+      [{ chunks: async () => new Array(count).fill(chunk) }, 8 + 64 + 64],
+      [{ chunks: async () => new Array(count + 1).fill(chunk) }, 0],
+      [{ outboard: async () => undefined }, 0],
+    ];
+    for (const [replaced, length] of services) {
+      const store = new Proxy<BlobService>(blobs, {
+        get: (target, name) => Reflect.get(replaced, name) ?? bound(target, name),
+      });
+      await reserve({ blobs: store });
+      const request = { digest: digest.toBytes(), sendChunks: true, sendBao: true };
+      const answer = await blobClient().stat(request);
+      expect(answer.bao).toHaveLength(length);
+      const encoded = toBinary(StatBlobResponseSchema, answer);
+      expect(encoded.byteLength).toBeLessThanOrEqual(4 * 1024 * 1024);
     }
   });
 

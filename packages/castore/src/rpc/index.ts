@@ -27,3 +27,4 @@ export {
   type RpcOptions,
 } from "./handler-call.js";
 export { BLOB_SIZE_HEADER } from "./limits.js";
+export { registerRangeService } from "./range-service.js";

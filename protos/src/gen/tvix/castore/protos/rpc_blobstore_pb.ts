@@ -35,7 +35,7 @@ export type StatBlobRequest = Message<"tvix.castore.v1.StatBlobRequest"> & {
   sendChunks: boolean;
 
   /**
-   * Whether the answer should carry the BLAKE3 tree of the blob.
+   * Whether the answer should carry the BLAKE3 tree of the blob, where that fits into the answer.
    *
    * @generated from field: bool send_bao = 3;
    */
@@ -64,7 +64,9 @@ export type StatBlobResponse = Message<"tvix.castore.v1.StatBlobResponse"> & {
   chunks: StatBlobResponse_ChunkMeta[];
 
   /**
-   * Hashes of the inner nodes of the BLAKE3 tree, for checking a part of the blob on its own.
+   * Hashes of the inner nodes of the BLAKE3 tree, for checking a part of the blob on its own: an outboard as bao
+   * has it, over groups of 16 KiB (docs/formats/outboard.md). Empty where the store has none to give, and where the
+   * answer would exceed 4 MiB with it.
    *
    * @generated from field: bytes bao = 3;
    */
