@@ -1,40 +1,48 @@
 import type { Transport } from "@connectrpc/connect";
+import type { SliceRange } from "../bao/tree-shape.js";
 import type { BlobReader, ByteRange, CallOptions, ChunkMeta } from "../blobservice/blob-service.js";
 import { type ResolvedRange, resolveRange } from "../blobservice/byte-range.js";
 import { copyBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
-import { LinkedAbort } from "../linked-abort.js";
+import { CastoreError } from "../errors.js";
+import { MAX_CHUNK_BYTES } from "../rpc/limits.js";
+import type { BlobLayouts } from "./blob-layouts.js";
+import type { RangeClient } from "./range-client.js";
+import { readAhead } from "./read-ahead.js";
 import { readChunked, readContents, readSmall, readUnchunked } from "./remote-reading.js";
 
 /** Blobs up to this size, of which no chunks are known, are verified whole before anything is given out. */
 export const MAX_HELD_BYTES: number = 4 * 1024 * 1024;
 
-/** Chunks that are fetched ahead of the one that is given out, for a part of a blob. */
+/** Blobs up to this size are read whole where a part is wanted: a part with its proof is hardly shorter. */
+const MAX_UNPROVED_BYTES: number = 64 * 1024;
+
+/** How long the slices are in which a part is read. Whole groups, so that none comes twice. */
+const SLICE_BYTES: number = 1024 * 1024;
+
+/** Slices, or chunks, that are fetched ahead of the one that is given out, for a part of a blob. */
 const READ_AHEAD = 4;
+
+/** What the readers of one client share. */
+export interface RemoteBlobs {
+  readonly transport: Transport;
+  readonly layouts: BlobLayouts;
+  readonly ranges: RangeClient;
+}
 
 /** An open blob of a remote service. */
 export class GrpcBlobReader implements BlobReader {
+  /** What the server says; proved by every read that reaches the end. */
   readonly size: number;
-  readonly #transport: Transport;
+  readonly #remote: RemoteBlobs;
   readonly #digest: B3Digest;
-  readonly #chunks: readonly ChunkMeta[];
   readonly #content: Uint8Array | undefined;
 
-  /**
-   * @param chunks - how it is cut, adding up to `size`; empty when that is not known
-   * @param content - all of it, verified, when it had to be read already
-   */
-  constructor(
-    transport: Transport,
-    digest: B3Digest,
-    size: number,
-    chunks: readonly ChunkMeta[],
-    content?: Uint8Array,
-  ) {
-    this.#transport = transport;
+  /** @param content - all of it, verified, when it had to be read already */
+  constructor(remote: RemoteBlobs, digest: B3Digest, size: number, content?: Uint8Array) {
+    this.#remote = remote;
     this.#digest = digest;
     this.size = size;
-    this.#chunks = chunks;
     this.#content = content;
   }
 
@@ -46,9 +54,14 @@ export class GrpcBlobReader implements BlobReader {
     options.signal?.throwIfAborted();
     const isWhole = resolved.start === 0 && resolved.end === this.size;
     if (resolved.start === resolved.end && !isWhole) return;
-    for await (const piece of this.#pieces(resolved, isWhole, options)) {
-      yield piece;
-      options.signal?.throwIfAborted();
+    try {
+      for await (const piece of this.#pieces(resolved, isWhole, options)) {
+        yield piece;
+        options.signal?.throwIfAborted();
+      }
+    } catch (error) {
+      if (CastoreError.is(error, "MISSING_REFERENCE")) this.#remote.layouts.forget(this.#digest);
+      throw error;
     }
   }
 
@@ -61,46 +74,111 @@ export class GrpcBlobReader implements BlobReader {
       if (this.size === 0) return [];
       return [copyBytes(this.#content.subarray(range.start, range.end))];
     }
-    if (this.#chunks.length > 0 && !isWhole) return this.#chunksBetween(range, options);
-    return cut(this.#whole(options), range);
+    return isWhole ? this.#whole(options) : this.#part(range, options);
   }
 
   async *#whole(options: CallOptions): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#chunks.length === 0 && this.size <= MAX_HELD_BYTES) {
-      const bytes = await readSmall(
-        this.#transport,
-        { digest: this.#digest, size: this.size },
-        options,
-      );
+    const { transport } = this.#remote;
+    if (this.size <= MAX_HELD_BYTES && this.#hasNoKnownChunks()) {
+      const bytes = await readSmall(transport, { digest: this.#digest, size: this.size }, options);
       if (bytes.byteLength > 0) yield bytes;
       return;
     }
-    const contents = readContents(this.#transport, this.#digest, this.size, options);
-    if (this.#chunks.length > 0) yield* readChunked(contents, this.#digest, this.#chunks);
+    const chunks = await this.#chunks(options);
+    const contents = readContents(transport, this.#digest, this.size, options);
+    if (chunks.length > 0) yield* readChunked(contents, this.#digest, chunks);
     else yield* readUnchunked(contents, this.#digest, this.size);
   }
 
-  /** A part: only the chunks that it touches, several at a time. */
-  async *#chunksBetween(
-    { start, end }: ResolvedRange,
-    { signal }: CallOptions,
+  async *#part(
+    range: ResolvedRange,
+    options: CallOptions,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const wanted = overlapping(this.#chunks, start, end);
-    const call = new LinkedAbort(signal);
-    const ahead: Promise<Uint8Array>[] = [];
-    try {
-      for (const [i, { at }] of wanted.entries()) {
-        for (const { chunk } of wanted.slice(i + ahead.length, i + 1 + READ_AHEAD)) {
-          const read = readSmall(this.#transport, chunk, { signal: call.signal });
-          read.catch(() => {});
-          ahead.push(read);
-        }
-        const bytes = await (ahead.shift() as Promise<Uint8Array>);
-        yield bytes.subarray(Math.max(0, start - at), Math.min(bytes.byteLength, end - at));
-      }
-    } finally {
-      call.end();
+    if (this.size <= MAX_UNPROVED_BYTES) {
+      yield* cut(this.#whole(options), range);
+      return;
     }
+    const isProved = this.#remote.ranges.isSupported !== false;
+    const start = isProved ? yield* this.#slices(range, options) : range.start;
+    if (start === range.end) return;
+    const rest = { start, end: range.end };
+    const chunks = await this.#chunks(options);
+    if (chunks.length > 0) yield* this.#chunksBetween(chunks, rest, options);
+    else yield* cut(this.#whole(options), rest);
+  }
+
+  /**
+   * A part in slices, each verified against the digest of the blob before it is given out.
+   *
+   * @returns how far that went: less than to its end when the server has no slices to give
+   */
+  async *#slices(
+    range: ResolvedRange,
+    options: CallOptions,
+  ): AsyncGenerator<Uint8Array, number, undefined> {
+    const { ranges } = this.#remote;
+    const blob = { digest: this.#digest, size: this.size };
+    // One question alone, as long as it is not known whether the server has an answer.
+    const ahead = (): number => (ranges.isSupported === true ? READ_AHEAD : 0);
+    const slices = readAhead(
+      slicesOf(range),
+      ahead,
+      (part, call) => ranges.read(blob, part, call),
+      options,
+    );
+    let at = range.start;
+    for await (const pieces of slices) {
+      if (pieces === undefined) return at;
+      for (const piece of pieces) {
+        at += piece.byteLength;
+        yield piece;
+      }
+    }
+    return at;
+  }
+
+  /** A part in the chunks that it touches, each verified. */
+  async *#chunksBetween(
+    chunks: readonly ChunkMeta[],
+    { start, end }: ResolvedRange,
+    options: CallOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const wanted = overlapping(chunks, start, end);
+    const parts = readAhead(
+      wanted,
+      () => READ_AHEAD,
+      async ({ chunk, at }, call) => ({
+        at,
+        bytes: await readSmall(this.#remote.transport, chunk, call),
+      }),
+      options,
+    );
+    for await (const { at, bytes } of parts) {
+      yield bytes.subarray(Math.max(0, start - at), Math.min(bytes.byteLength, end - at));
+    }
+  }
+
+  #hasNoKnownChunks(): boolean {
+    const chunks = this.#remote.layouts.knownChunks(this.#digest);
+    return chunks === undefined || chunks.length === 0;
+  }
+
+  /** How the blob is cut; nothing where that is not known, or chunks are too long to be held. */
+  async #chunks(options: CallOptions): Promise<readonly ChunkMeta[]> {
+    const chunks = await this.#remote.layouts.chunksOf(this.#digest, options);
+    if (chunks === undefined) {
+      throw new CastoreError("MISSING_REFERENCE", `Cannot read blob ${this.#digest}: it is gone`);
+    }
+    return chunks.every(({ size }) => size <= MAX_CHUNK_BYTES) ? chunks : [];
+  }
+}
+
+/** A range in slices that end between groups. */
+function* slicesOf({ start, end }: ResolvedRange): Generator<SliceRange, void, undefined> {
+  for (let offset = start; offset < end; ) {
+    const next = Math.min(end, (Math.floor(offset / SLICE_BYTES) + 1) * SLICE_BYTES);
+    yield { offset, length: next - offset };
+    offset = next;
   }
 }
 

@@ -1,31 +1,34 @@
-import { Code, type Transport } from "@connectrpc/connect";
-import { BlobService as BlobServiceDesc, type StatBlobResponse } from "@tvix/protos/castore";
+import type { Transport } from "@connectrpc/connect";
+import { outboardBytes, treeOfOutboard } from "../bao/outboard.js";
+import { GROUP_LOG } from "../bao/tree-shape.js";
 import type {
   BlobReader,
   BlobService,
+  ByteRange,
   CallOptions,
   ChunkMeta,
   OpenBlob,
   OpenManyOptions,
   OpenReadOptions,
+  OutboardOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
+import { sliceRange } from "../blobservice/blob-slice.js";
 import { readSource } from "../blobservice/read-source.js";
-import { concatBytes } from "../bytes.js";
+import { concatBytes, plainBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { createBlake3 } from "../hasher/blake3.js";
 import { LinkedAbort } from "../linked-abort.js";
-import { connectToCastoreError } from "../rpc/error-mapping.js";
-import { BLOB_SIZE_HEADER, MAX_CHUNK_BYTES } from "../rpc/limits.js";
-import { answeredDigest, BatchClient } from "./batch-client.js";
-import { GrpcBlobReader, MAX_HELD_BYTES } from "./blob-reader.js";
+import { BatchClient } from "./batch-client.js";
+import { BlobLayouts } from "./blob-layouts.js";
+import { GrpcBlobReader, MAX_HELD_BYTES, type RemoteBlobs } from "./blob-reader.js";
 import { putMissing, putStream } from "./blob-upload.js";
-import { callUnary, isStatus, type UnaryAnswer } from "./call.js";
 import { askerOf, putInChunks, type Uploader } from "./chunked-upload.js";
 import { Grouped } from "./grouped.js";
 import { openManyBlobs } from "./many-blobs.js";
 import { mapLimited } from "./map-limited.js";
+import { RangeClient } from "./range-client.js";
 import { readContents } from "./remote-reading.js";
 import { UploadCounter, type UploadCounters } from "./upload-counters.js";
 import { MAX_WHOLE_BYTES, UploadHead } from "./upload-head.js";
@@ -43,11 +46,15 @@ const MAX_GROUPS = 2;
  * Blobs of a server that speaks the protocol of tvix and snix. Nothing that it sends is believed: what is
  * read is held against the digests, and so is what it says it has stored.
  *
- * With a server that has batches (ours), uploads send only what is missing. The answer of one that has
- * none is remembered.
+ * With a server that has batches (ours), uploads send only what is missing; with one that proves parts of blobs
+ * (ours), a part is compared with the digest of the blob. Elsewhere a part consists of chunks, which are compared
+ * with their own digests only: that they belong to the blob is what the server says. What a server cannot do is
+ * remembered, and so is the length of blobs and how they are cut.
  */
 export class GrpcBlobService implements BlobService {
   readonly #transport: Transport;
+  readonly #layouts: BlobLayouts;
+  readonly #remote: RemoteBlobs;
   readonly #batch: BatchClient;
   readonly #counter = new UploadCounter();
   readonly #small: Grouped<Uint8Array, B3Digest>;
@@ -57,6 +64,8 @@ export class GrpcBlobService implements BlobService {
 
   constructor(transport: Transport) {
     this.#transport = transport;
+    this.#layouts = new BlobLayouts(transport);
+    this.#remote = { transport, layouts: this.#layouts, ranges: new RangeClient(transport) };
     this.#batch = new BatchClient(transport);
     this.#uploader = { batch: this.#batch, counter: this.#counter, asker: askerOf(this.#batch) };
     const grouping = {
@@ -77,7 +86,7 @@ export class GrpcBlobService implements BlobService {
   }
 
   async has(digest: B3Digest, options: CallOptions = {}): Promise<boolean> {
-    return (await this.#stat(digest, false, options)) !== undefined;
+    return this.#layouts.has(digest, options);
   }
 
   async hasMany(digests: readonly B3Digest[], options: CallOptions = {}): Promise<boolean[]> {
@@ -89,22 +98,11 @@ export class GrpcBlobService implements BlobService {
   }
 
   async openRead(digest: B3Digest, options: OpenReadOptions = {}): Promise<BlobReader | undefined> {
-    const answer = await this.#stat(digest, true, options);
-    if (answer === undefined) return undefined;
-    const chunks = chunkList(digest, answer.message);
-    const stated = statedSize(digest, answer.header);
-    if (chunks.length === 0 && stated === undefined) {
-      const { expectedSize } = options;
-      return expectedSize === undefined
-        ? this.#measure(digest, options)
-        : new GrpcBlobReader(this.#transport, digest, expectedSize, []);
-    }
-    const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
-    if (chunks.length > 0 && stated !== undefined && stated !== size) {
-      throw corrupt(digest, `its chunks are ${size} bytes, but it is to have ${stated}`);
-    }
-    const isUsable = chunks.every((chunk) => chunk.size <= MAX_CHUNK_BYTES);
-    return new GrpcBlobReader(this.#transport, digest, stated ?? size, isUsable ? chunks : []);
+    const layout = await this.#layouts.find(digest, options);
+    if (layout === undefined) return undefined;
+    const size = layout.size ?? options.expectedSize;
+    if (size === undefined) return this.#measure(digest, options);
+    return new GrpcBlobReader(this.#remote, digest, size);
   }
 
   async openMany(
@@ -162,26 +160,25 @@ export class GrpcBlobService implements BlobService {
     digest: B3Digest,
     options: CallOptions = {},
   ): Promise<readonly ChunkMeta[] | undefined> {
-    const answer = await this.#stat(digest, true, options);
-    if (answer === undefined) return undefined;
-    const chunks = chunkList(digest, answer.message);
-    return chunks.length === 1 ? [] : chunks;
+    const chunks = await this.#layouts.chunksOf(digest, options);
+    return chunks?.length === 1 ? [] : chunks;
   }
 
-  async #stat(
+  /** @throws {@link CastoreError} "UNSUPPORTED" when the server cannot prove parts of blobs */
+  async slice(
     digest: B3Digest,
-    sendChunks: boolean,
-    options: CallOptions,
-  ): Promise<UnaryAnswer<typeof BlobServiceDesc.method.stat.output> | undefined> {
-    options.signal?.throwIfAborted();
-    const input = { digest: digest.toBytes(), sendChunks };
-    try {
-      return await callUnary(this.#transport, BlobServiceDesc.method.stat, input, options);
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (isStatus(error, Code.NotFound)) return undefined;
-      throw connectToCastoreError(error, `Cannot find blob ${digest}`);
-    }
+    range: ByteRange,
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+    return this.#remote.ranges.slice(digest, sliceRange(range), options);
+  }
+
+  /** Also `undefined` when the server does not give it. */
+  async outboard(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined> {
+    const answer = await this.#layouts.stat(digest, { sendBao: true }, options);
+    const bao = plainBytes(answer?.message.bao ?? new Uint8Array(0));
+    if (bao.byteLength === 0 || bao.byteLength > options.maxBytes) return undefined;
+    return outboardBytes(treeOfOutboard(bao, GROUP_LOG), digest);
   }
 
   /** Opens a blob whose length nobody tells: it is read to learn it. */
@@ -200,7 +197,8 @@ export class GrpcBlobService implements BlobService {
       const actual = hash.digest();
       if (!actual.equals(digest)) throw corrupt(digest, `the bytes that came are ${actual}`);
       const content = size <= MAX_HELD_BYTES ? concatBytes(held) : undefined;
-      return new GrpcBlobReader(this.#transport, digest, size, [], content);
+      this.#layouts.remember(digest, { size, chunks: [] });
+      return new GrpcBlobReader(this.#remote, digest, size, content);
     } finally {
       hash.dispose();
     }
@@ -228,31 +226,6 @@ export class GrpcBlobService implements BlobService {
 
 function totalLength(blobs: readonly Uint8Array[]): number {
   return blobs.reduce((sum, { byteLength }) => sum + byteLength, 0);
-}
-
-/** The chunks in an answer; none when no finer pieces are known. */
-function chunkList(digest: B3Digest, { chunks }: StatBlobResponse): ChunkMeta[] {
-  let total = 0n;
-  const list = chunks.map(({ digest: bytes, size }) => {
-    total += size;
-    if (size === 0n || total > Number.MAX_SAFE_INTEGER) {
-      throw corrupt(digest, `its chunk list has a chunk of ${size} bytes`);
-    }
-    return { digest: answeredDigest(bytes), size: Number(size) };
-  });
-  const [only] = list;
-  if (list.length === 1 && only?.digest.equals(digest) !== true) {
-    throw corrupt(digest, `it is to consist of ${only?.digest} alone`);
-  }
-  return list;
-}
-
-function statedSize(digest: B3Digest, header: Headers): number | undefined {
-  const text = header.get(BLOB_SIZE_HEADER);
-  if (text === null) return undefined;
-  const size = Number(text);
-  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(size)) return size;
-  throw corrupt(digest, "the length that the server states is not a number");
 }
 
 function corrupt(digest: B3Digest, state: string): CastoreError {

@@ -45,10 +45,14 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   input: MessageInitShape<I>,
   options: CallOptions = {},
 ): Promise<UnaryAnswer<O>> {
-  const { signal } = options;
+  return retrying(() => callUnaryOnce(transport, method, input, options), options);
+}
+
+/** Does `work` again, after some waiting, as long as it fails because the other side cannot be reached. */
+export async function retrying<T>(work: () => Promise<T>, { signal }: CallOptions): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await callUnaryOnce(transport, method, input, options);
+      return await work();
     } catch (error) {
       signal?.throwIfAborted();
       await waitBeforeRetry(error, attempt, signal);
@@ -89,7 +93,7 @@ export async function* callServerStream<I extends DescMessage, O extends DescMes
   for (let attempt = 0; ; attempt++) {
     let begun = false;
     try {
-      for await (const message of streamOnce(transport, method, input, options)) {
+      for await (const message of callServerStreamOnce(transport, method, input, options)) {
         begun = true;
         yield message;
       }
@@ -101,11 +105,12 @@ export async function* callServerStream<I extends DescMessage, O extends DescMes
   }
 }
 
-async function* streamOnce<I extends DescMessage, O extends DescMessage>(
+/** {@link callServerStream} for who takes care of repeating the call. */
+export async function* callServerStreamOnce<I extends DescMessage, O extends DescMessage>(
   transport: Transport,
   method: DescMethodStreaming<I, O>,
   input: MessageInitShape<I>,
-  { signal, pace = ANY_MESSAGE }: StreamOptions<MessageShape<O>>,
+  { signal, pace = ANY_MESSAGE }: StreamOptions<MessageShape<O>> = {},
 ): AsyncGenerator<MessageShape<O>, void, undefined> {
   const call = new LinkedAbort(signal);
   const messages = answers(transport, method, input, call.signal);

@@ -13,8 +13,13 @@ import type { Pace } from "./in-time.js";
 /** Empty messages in a row that are taken; an endless stream of them would keep a reader for ever. */
 const MAX_EMPTY_MESSAGES = 1000;
 
+/** A message with a piece of content. */
+export interface ContentMessage {
+  readonly data: Uint8Array;
+}
+
 /** Content that comes more slowly than this is not worth waiting for: 16 KiB in that time. */
-const CONTENT_PACE: Pace<{ readonly data: Uint8Array }> = {
+export const CONTENT_PACE: Pace<ContentMessage> = {
   windowMs: SILENCE_MS,
   amount: 16 * 1024,
   measure: ({ data }) => data.byteLength,
@@ -34,22 +39,36 @@ export async function* readContents(
   options: CallOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let length = 0;
-  let empty = 0;
   const input = { digest: digest.toBytes() };
+  const { read } = BlobServiceDesc.method;
+  const pace = CONTENT_PACE;
   try {
-    for await (const { data } of callServerStream(transport, BlobServiceDesc.method.read, input, {
-      ...options,
-      pace: CONTENT_PACE,
-    })) {
-      empty = data.byteLength === 0 ? empty + 1 : 0;
+    const messages = callServerStream(transport, read, input, { ...options, pace });
+    for await (const data of nonEmpty(messages, digest)) {
       length += data.byteLength;
-      if (empty > MAX_EMPTY_MESSAGES) throw corrupt(digest, "the server sends nothing, endlessly");
       if (length > maxBytes) throw corrupt(digest, `it is longer than ${maxBytes} bytes`);
-      if (data.byteLength > 0) yield plainBytes(data);
+      yield data;
     }
   } catch (error) {
     if (options.signal?.aborted === true && error === options.signal.reason) throw error;
     throw connectToCastoreError(error, `Cannot read blob ${digest}`);
+  }
+}
+
+/**
+ * What is in messages of content, without those that are empty.
+ *
+ * @throws {@link CastoreError} "CORRUPT" when there is no end of these
+ */
+export async function* nonEmpty(
+  messages: AsyncIterable<ContentMessage>,
+  digest: B3Digest,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let empty = 0;
+  for await (const { data } of messages) {
+    empty = data.byteLength === 0 ? empty + 1 : 0;
+    if (empty > MAX_EMPTY_MESSAGES) throw corrupt(digest, "the server sends nothing, endlessly");
+    if (data.byteLength > 0) yield plainBytes(data);
   }
 }
 

@@ -1,0 +1,306 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type Transport } from "@connectrpc/connect";
+import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
+import { RangeService } from "@tvix/protos/range";
+import { afterEach, describe, expect, it } from "vitest";
+import type { BlobReader, BlobService } from "../blobservice/blob-service.js";
+import { MemoryBlobService } from "../blobservice/memory.js";
+import { concatBytes } from "../bytes.js";
+import { B3Digest } from "../digest.js";
+import { blake3 } from "../hasher/blake3.js";
+import { registerBlobService } from "../rpc/blob-service.js";
+import { registerRangeService } from "../rpc/range-service.js";
+import { expectSameBytes } from "../testing/expectations.js";
+import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
+import { seededBytes } from "../testing/seeded-random.js";
+import { collect } from "../testing/sources.js";
+import { GrpcBlobService } from "./blob-service.js";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+let server: GrpcServer | undefined;
+
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+});
+
+/** What a client did. */
+interface Traffic {
+  readonly calls: string[];
+  /** Bytes of all messages that came. */
+  received: number;
+  underWay: number;
+  mostUnderWay: number;
+}
+
+/** A client whose traffic is seen. */
+async function clientOf(
+  routes: (router: ConnectRouter) => void,
+): Promise<{ blobs: GrpcBlobService; traffic: Traffic }> {
+  server = await serveGrpc(routes);
+  const traffic: Traffic = { calls: [], received: 0, underWay: 0, mostUnderWay: 0 };
+  return { blobs: new GrpcBlobService(watched(server.transport, traffic)), traffic };
+}
+
+function watched(transport: Transport, traffic: Traffic): Transport {
+  return {
+    unary: async (method, ...rest) => {
+      traffic.calls.push(method.name);
+      const answer = await transport.unary(method, ...rest);
+      traffic.received += toBinary(method.output, answer.message).byteLength;
+      return answer;
+    },
+    stream: async (method, ...rest) => {
+      traffic.calls.push(method.name);
+      traffic.underWay++;
+      traffic.mostUnderWay = Math.max(traffic.mostUnderWay, traffic.underWay);
+      const answer = await transport.stream(method, ...rest);
+      const { message } = answer;
+      const counted = async function* () {
+        try {
+          for await (const item of message) {
+            traffic.received += toBinary(method.output, item).byteLength;
+            yield item;
+          }
+        } finally {
+          traffic.underWay--;
+        }
+      };
+      return { ...answer, message: counted() };
+    },
+  };
+}
+
+/** A server of ours over `backend`. */
+function ours(backend: BlobService) {
+  return (router: ConnectRouter): void => {
+    registerBlobService(router, backend);
+    registerRangeService(router, backend);
+  };
+}
+
+async function open(blobs: GrpcBlobService, digest: B3Digest): Promise<BlobReader> {
+  return (await blobs.openRead(digest)) ?? expect.fail("The blob is absent");
+}
+
+async function part(reader: BlobReader, offset: number, length: number): Promise<Uint8Array> {
+  return concatBytes(await collect(reader.stream({ offset, length })));
+}
+
+/** A blob in memory that tells of chunks. */
+function chunked(bytes: Uint8Array, chunkBytes: number): MemoryBlobService {
+  const blobs = new MemoryBlobService();
+  const whole = blake3(bytes);
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.byteLength; at += chunkBytes) {
+    pieces.push(bytes.subarray(at, at + chunkBytes));
+  }
+  void blobs.put([bytes]);
+  void blobs.putMany(pieces);
+  const list = pieces.map((piece) => ({ digest: blake3(piece), size: piece.byteLength }));
+  const chunks = blobs.chunks.bind(blobs);
+  blobs.chunks = async (digest) => (digest.equals(whole) ? list : chunks(digest));
+  return blobs;
+}
+
+describe("a part of a blob, from a server that proves parts", () => {
+  it("moves little more than itself, and no chunk list", async () => {
+    const backend = new MemoryBlobService();
+    const bytes = new Uint8Array(64 * MIB);
+    bytes.set(seededBytes(1, 4 * KIB), 50 * MIB);
+    const digest = await backend.put([bytes]);
+    const { blobs, traffic } = await clientOf(ours(backend));
+    const reader = await open(blobs, digest);
+    expect(reader.size).toBe(64 * MIB);
+    expectSameBytes(await part(reader, 50 * MIB, 4 * KIB), seededBytes(1, 4 * KIB));
+    expect(traffic.calls).toEqual(["Stat", "ReadSlice"]);
+    expect(traffic.received).toBeLessThan(18 * KIB);
+  });
+
+  it("takes no question more when the blob is opened again", async () => {
+    const backend = chunked(seededBytes(1, 2 * MIB), 200 * KIB);
+    const digest = blake3(seededBytes(1, 2 * MIB));
+    const { blobs, traffic } = await clientOf(ours(backend));
+    await part(await open(blobs, digest), 0, 10);
+    await blobs.chunks(digest);
+    traffic.calls.length = 0;
+    await part(await open(blobs, digest), MIB, 10);
+    expect(await blobs.chunks(digest)).toHaveLength(11);
+    expect(traffic.calls).toEqual(["ReadSlice"]);
+  });
+
+  it("comes in several slices at a time when it is long, none of them twice", async () => {
+    const backend = new MemoryBlobService();
+    const bytes = seededBytes(2, 12 * MIB);
+    const digest = await backend.put([bytes]);
+    const { blobs, traffic } = await clientOf(ours(backend));
+    const reader = await open(blobs, digest);
+    expectSameBytes(await part(reader, 500, 10 * MIB), bytes.subarray(500, 500 + 10 * MIB));
+    expect(traffic.calls.filter((name) => name === "ReadSlice")).toHaveLength(11);
+    expect(traffic.mostUnderWay).toBeGreaterThan(2);
+    expect(traffic.mostUnderWay).toBeLessThanOrEqual(5);
+    expect(traffic.received).toBeLessThan(10.2 * MIB);
+  });
+
+  it("is read whole where the blob is hardly longer than a proof", async () => {
+    const backend = new MemoryBlobService();
+    const bytes = seededBytes(2, 60 * KIB);
+    const digest = await backend.put([bytes]);
+    const { blobs, traffic } = await clientOf(ours(backend));
+    expectSameBytes(await part(await open(blobs, digest), 100, 50), bytes.subarray(100, 150));
+    expect(traffic.calls).toEqual(["Stat", "Read"]);
+  });
+
+  it("is read again when the connection breaks in the middle of it", async () => {
+    const backend = new MemoryBlobService();
+    const bytes = seededBytes(2, 3 * MIB);
+    const digest = await backend.put([bytes]);
+    const slice = backend.slice.bind(backend);
+    let breaks = 2;
+    backend.slice = async (...call) => {
+      const pieces = await slice(...call);
+      return (async function* () {
+        for await (const piece of pieces ?? []) {
+          yield piece;
+          if (breaks-- > 0) throw new ConnectError("gone", Code.Unavailable);
+        }
+      })();
+    };
+    const { blobs } = await clientOf(ours(backend));
+    const read = await part(await open(blobs, digest), 1000, 2 * MIB);
+    expectSameBytes(read, bytes.subarray(1000, 1000 + 2 * MIB));
+    expect(breaks).toBeLessThan(0);
+  });
+
+  it("fails when a later slice cannot be had, after what came before", async () => {
+    const backend = new MemoryBlobService();
+    const bytes = seededBytes(2, 3 * MIB);
+    const digest = await backend.put([bytes]);
+    const slice = backend.slice.bind(backend);
+    backend.slice = async (asked, range, options) => {
+      if ((range.offset ?? 0) >= MIB) throw new ConnectError("gone", Code.Unavailable);
+      return slice(asked, range, options);
+    };
+    const { blobs } = await clientOf(ours(backend));
+    const seen: Uint8Array[] = [];
+    const reading = (async () => {
+      const reader = await open(blobs, digest);
+      for await (const piece of reader.stream({ offset: 10 })) seen.push(piece);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expectSameBytes(concatBytes(seen), bytes.subarray(10, MIB));
+  });
+
+  it("fails when the blob is gone, which is found out at the next opening", async () => {
+    const backend = new MemoryBlobService();
+    const digest = await backend.put([seededBytes(2, MIB)]);
+    let isGone = false;
+    const [openRead, slice] = [backend.openRead.bind(backend), backend.slice.bind(backend)];
+    backend.openRead = async (...call) => (isGone ? undefined : openRead(...call));
+    backend.slice = async (...call) => (isGone ? undefined : slice(...call));
+    const { blobs } = await clientOf(ours(backend));
+    const reader = await open(blobs, digest);
+    isGone = true;
+    await expect(part(reader, 10, 10)).rejects.toMatchObject({ code: "MISSING_REFERENCE" });
+    expect(await blobs.openRead(digest)).toBeUndefined();
+  });
+});
+
+describe("a part of a blob, from a server that does not prove parts", () => {
+  const bytes = seededBytes(3, 3 * MIB);
+  const digest = blake3(bytes);
+
+  it("comes in the chunks that it touches; the server is asked once for proofs", async () => {
+    const backend = chunked(bytes, 200 * KIB);
+    const { blobs, traffic } = await clientOf((router) => registerBlobService(router, backend));
+    const reader = await open(blobs, digest);
+    expectSameBytes(await part(reader, MIB, 300 * KIB), bytes.subarray(MIB, MIB + 300 * KIB));
+    expect(traffic.calls.toSorted()).toEqual(["Read", "Read", "ReadSlice", "Stat", "Stat"]);
+    traffic.calls.length = 0;
+    await part(await open(blobs, digest), 0, 10);
+    expect(traffic.calls).toEqual(["Read"]);
+  });
+
+  it("goes on in chunks when the server forgets how to prove them", async () => {
+    const backend = chunked(bytes, 200 * KIB);
+    const slice = backend.slice.bind(backend);
+    backend.slice = async (asked, range, options) => {
+      if ((range.offset ?? 0) >= MIB) throw new ConnectError("what?", Code.Unimplemented);
+      return slice(asked, range, options);
+    };
+    const { blobs } = await clientOf(ours(backend));
+    const read = await part(await open(blobs, digest), 1000, 2 * MIB);
+    expectSameBytes(read, bytes.subarray(1000, 1000 + 2 * MIB));
+  });
+
+  it("takes one question for each blob where the server tells chunks always, and no length", async () => {
+    const backend = chunked(bytes, 200 * KIB);
+    const small = await backend.put([seededBytes(4, 1000)]);
+    const other = await backend.put([seededBytes(5, 1000)]);
+    const { blobs, traffic } = await clientOf((router) => {
+      router.service(BlobServiceDesc, {
+        read: async function* ({ digest: asked }) {
+          const reader = await backend.openRead(B3Digest.fromBytes(asked));
+          for await (const data of reader?.stream() ?? []) yield { data };
+        },
+        stat: async ({ digest: asked }) => {
+          const chunks = (await backend.chunks(B3Digest.fromBytes(asked))) ?? [];
+          return {
+            chunks: chunks.map((chunk) => ({
+              digest: chunk.digest.toBytes(),
+              size: BigInt(chunk.size),
+            })),
+          };
+        },
+      });
+    });
+    const stats = async (asked: B3Digest): Promise<number> => {
+      traffic.calls.length = 0;
+      await part(await open(blobs, asked), 5, 10);
+      return traffic.calls.filter((name) => name === "Stat").length;
+    };
+    expect(await stats(digest)).toBe(1);
+    expect(await stats(small)).toBe(2);
+    expect(await stats(other)).toBe(1);
+  });
+});
+
+describe("slice()", () => {
+  it("is not supported by a server without the service", async () => {
+    const backend = new MemoryBlobService();
+    const digest = await backend.put([Uint8Array.of(1)]);
+    const { blobs, traffic } = await clientOf((router) => registerBlobService(router, backend));
+    for (let i = 0; i < 2; i++) {
+      await expect(blobs.slice(digest, {})).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    }
+    expect(traffic.calls).toEqual(["ReadSlice"]);
+  });
+
+  it("ends on the server when it is left", async () => {
+    const { promise, resolve } = withResolvers();
+    const { blobs } = await clientOf((router) => {
+      router.service(RangeService, {
+        readSlice: async function* (_request, { signal }) {
+          signal.addEventListener("abort", () => resolve());
+          const header = new Uint8Array(8);
+          header[3] = 1;
+          yield { data: header };
+          while (!signal.aborted) await new Promise((done) => setImmediate(done));
+        },
+      });
+    });
+    const slice = (await blobs.slice(blake3(Uint8Array.of(1)), {})) ?? expect.fail("It is absent");
+    for await (const _ of slice) break;
+    await promise;
+  });
+});
+
+function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((fulfil) => {
+    resolve = fulfil;
+  });
+  return { promise, resolve };
+}
