@@ -83,17 +83,27 @@ export { type CacheNote, type CacheNotes, NoteQueue } from "./combinators/cache-
 export type { FillLimits } from "./combinators/closure-fill.js";
 export { FallbackBlobService } from "./combinators/fallback-blob-service.js";
 export { FallbackDirectoryService } from "./combinators/fallback-directory-service.js";
+export { type FarOptions, guardFar } from "./combinators/far-store.js";
 export {
   type GuardedCall,
   GuardedStore,
   type GuardOptions,
   type StoreMember,
 } from "./combinators/guarded-store.js";
+export { Healing } from "./combinators/healing.js";
 export { LimitedBlobService, type LimitOptions } from "./combinators/limited-blob-service.js";
 export {
   type CallLimits,
   LimitedDirectoryService,
 } from "./combinators/limited-directory-service.js";
+export { MirrorDirectoryService } from "./combinators/mirror-directory-service.js";
+export {
+  answersOf,
+  type MirrorOptions,
+  quorumOf,
+  type WriteResult,
+  writeResult,
+} from "./combinators/mirror-writes.js";
 export { NegativeAnswers } from "./combinators/negative-answers.js";
 export { RaceBlobService } from "./combinators/race-blob-service.js";
 export { RaceDirectoryService } from "./combinators/race-directory-service.js";

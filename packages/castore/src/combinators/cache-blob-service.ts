@@ -23,7 +23,7 @@ import { BackgroundFill } from "./background-fill.js";
 import type { CacheNotes } from "./cache-notes.js";
 import { ChunkedCachedReader } from "./cached-reader.js";
 import { type FarBlob, FarBlobs } from "./far-blobs.js";
-import { GuardedStore, type GuardOptions } from "./guarded-store.js";
+import { type FarOptions, guardFar } from "./far-store.js";
 import { assertContent, NearBlobs } from "./near-blobs.js";
 import { NearReader } from "./near-reader.js";
 import { Tee } from "./tee.js";
@@ -52,7 +52,7 @@ export interface CacheBlobServiceOptions {
    */
   readonly trustsChunkLists?: boolean;
   /** How patient far is waited for; what it is called in messages ("far"). */
-  readonly far?: GuardOptions & { readonly name?: string };
+  readonly far?: FarOptions;
   /** Is told why something that was read could not be kept: reads do not fail for that. */
   readonly onFillError?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -60,12 +60,6 @@ export interface CacheBlobServiceOptions {
 
 const MISSES_FOR_MS = 60_000;
 const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024;
-
-/** Longest time that a far which was down is left alone: whoever waits for it to come back is a person. */
-const MAX_RETRY_AFTER_MS = 5000;
-
-/** There is no other store to ask: a reader that asks for many chunks at a time is not to fail for that. */
-const PROBE_PATIENCE_MS = 1000;
 
 /** Longest blob that `fillMany()` takes from far, together with others. */
 const MAX_FILLED_BYTES = 128 * 1024;
@@ -105,15 +99,10 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
 
   constructor(near: BlobService, far: BlobService, options: CacheBlobServiceOptions = {}) {
     const { clock = SYSTEM_CLOCK, onFillError: onError = () => {}, notes } = options;
-    const member = { service: far, name: options.far?.name ?? "far" };
-    const guard = {
-      ...{ maxRetryAfterMs: MAX_RETRY_AFTER_MS, probePatienceMs: PROBE_PATIENCE_MS, clock },
-      ...options.far,
-    };
     const missesForMs = options.missesForMs ?? MISSES_FOR_MS;
     const maxBytesInFlight = options.maxBytesInFlight ?? MAX_BYTES_IN_FLIGHT;
     this.#near = near;
-    this.#far = new FarBlobs(new GuardedStore(member, guard), {
+    this.#far = new FarBlobs(guardFar(far, options.far, clock), {
       ...{ notes, missesForMs, clock, onError },
     });
     this.#filling = new NearBlobs(near, this.#far, { maxBytesInFlight, onError });

@@ -13,8 +13,8 @@ import { walkClosure } from "../traversal/walk.js";
 import { directoryDigest } from "../wire/directory-digest.js";
 import type { CacheNotes } from "./cache-notes.js";
 import { ClosureFill, type FillLimits } from "./closure-fill.js";
+import { type FarOptions, guardFar } from "./far-store.js";
 import { GuardedDirectories } from "./guarded-directories.js";
-import { GuardedStore, type GuardOptions } from "./guarded-store.js";
 import { HeldClosure } from "./held-closure.js";
 import {
   type KeptDirectories,
@@ -44,7 +44,7 @@ export interface CacheDirectoryServiceOptions {
    */
   readonly prefetch?: Partial<FillLimits> | false;
   /** How patient far is waited for, and when it is left alone; what it is called in messages ("far"). */
-  readonly far?: GuardOptions & { readonly name?: string };
+  readonly far?: FarOptions;
   /** Is told why something that was read could not be kept: reads do not fail for that. */
   readonly onFillError?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -52,8 +52,6 @@ export interface CacheDirectoryServiceOptions {
 
 const DEFAULT_LIMITS: FillLimits = { maxDirectories: 65_536, maxBytes: 16 * 1024 * 1024 };
 const DEFAULT_MISSES_FOR_MS = 60_000;
-/** Longest time that a far which was down is left alone: whoever waits for it to come back is a person. */
-const MAX_RETRY_AFTER_MS = 5000;
 /** Closures that are fetched at a time; more than that is asked for one by one. */
 const MAX_FILLS = 8;
 
@@ -94,9 +92,7 @@ export class CacheDirectoryService implements DirectoryService, AsyncDisposable 
   ) {
     const { notes, prefetch, onFillError = () => {}, clock = SYSTEM_CLOCK } = options;
     this.#near = near;
-    const guard = { maxRetryAfterMs: MAX_RETRY_AFTER_MS, clock, ...options.far };
-    const member = { service: far, name: options.far?.name ?? "far" };
-    this.#far = new GuardedDirectories(new GuardedStore(member, guard));
+    this.#far = new GuardedDirectories(guardFar(far, options.far, clock));
     this.#verified = new VerifiedDirectoryService(this.#far);
     this.#writesThrough = options.writes === "through";
     this.#kept =

@@ -3,8 +3,9 @@ import {
   type CallOptions,
   type Clock,
   equalBytes,
-  GuardedStore,
-  type GuardOptions,
+  type FarOptions,
+  type GuardedStore,
+  guardFar,
   NegativeAnswers,
   NoteQueue,
   SingleFlight,
@@ -35,15 +36,13 @@ export interface CachePathInfoServiceOptions {
   /** How long it is remembered that far does not have a path, in milliseconds; 60,000 by default. */
   readonly missesForMs?: number;
   /** How patient far is waited for, and when it is left alone; what it is called in messages ("far"). */
-  readonly far?: GuardOptions & { readonly name?: string };
+  readonly far?: FarOptions;
   /** Is told why something that was read could not be kept: reads do not fail for that. */
   readonly onFillError?: (error: unknown) => void;
   readonly clock?: Clock;
 }
 
 const DEFAULT_MISSES_FOR_MS = 60_000;
-/** Longest time that a far which was down is left alone: whoever waits for it to come back is a person. */
-const MAX_RETRY_AFTER_MS = 5000;
 
 /** What is here of a path, or why that is not known for sure. */
 interface Nearby {
@@ -74,8 +73,7 @@ export class CachePathInfoService implements PathInfoService, AsyncDisposable {
   ) {
     const { notes, onFillError = () => {}, clock = SYSTEM_CLOCK } = options;
     this.#near = near;
-    const guard = { maxRetryAfterMs: MAX_RETRY_AFTER_MS, clock, ...options.far };
-    this.#far = new GuardedStore({ service: far, name: options.far?.name ?? "far" }, guard);
+    this.#far = guardFar(far, options.far, clock);
     this.#writesThrough = options.writes === "through";
     this.#notes = notes && new NoteQueue(notes, onFillError);
     this.#onFillError = onFillError;
