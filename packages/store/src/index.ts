@@ -13,6 +13,7 @@ export {
   type LruPathInfoOptions,
   LruPathInfoService,
 } from "./combinators/lru-path-info-service.js";
+export { MirrorPathInfoService } from "./combinators/mirror-path-info-service.js";
 export { RacePathInfoService } from "./combinators/race-path-info-service.js";
 export { ReadOnlyPathInfoService } from "./combinators/read-only-path-info-service.js";
 export {
