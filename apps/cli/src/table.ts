@@ -70,6 +70,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/verify.js")).verifyCommand,
   },
   {
+    name: "sign",
+    summary: "Vouch for store paths with a key",
+    load: async () => (await import("./commands/sign.js")).signCommand,
+  },
+  {
     name: "key generate",
     summary: "Make a key that signs store paths",
     load: async () => (await import("./commands/key-generate.js")).keyGenerateCommand,

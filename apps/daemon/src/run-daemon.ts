@@ -1,5 +1,6 @@
 import type { LocalStore } from "@tvix/castore/local";
 import type { RpcServer } from "@tvix/grpc";
+import { RootSigner } from "@tvix/store";
 import { Gatekeeper } from "./auth/gatekeeper.js";
 import { knownMethods } from "./auth/method-scopes.js";
 import type { LoadedSettings } from "./config/load.js";
@@ -101,11 +102,13 @@ async function start(
   signal.throwIfAborted();
   const cache = createBinaryCache(local, shared, { settings, signingKeys, logger });
   closers.add(() => cache.close());
+  const rootSigner = new RootSigner(signingKeys, shared.calculateNar);
   const server = createServer({
     settings,
     tls,
     shared,
     cache,
+    rootSigner,
     life,
     logger,
     gatekeeper,
@@ -121,7 +124,7 @@ async function start(
 
   life.become("ready");
   logger.always("ready", { addresses: listening.addresses, dataDirectory: settings["data-dir"] });
-  reloads.serve(() => reload({ settings, logger, life, gatekeeper, server, cache }));
+  reloads.serve(() => reload({ settings, logger, life, gatekeeper, server, cache, rootSigner }));
   return { life, logger, server, removeSocket: listening.removeSocket };
 }
 

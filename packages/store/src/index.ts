@@ -176,6 +176,7 @@ export {
   verifyRoot,
   withRootSignatures,
 } from "./signed-root/root-signature.js";
+export { RootSigner } from "./signed-root/root-signer.js";
 export {
   hasTrustedRoot,
   type SignaturePolicy,

@@ -1,5 +1,5 @@
 import { type Path, toBase64 } from "@tvix/castore";
-import { formatContentAddress, type PathInfo } from "@tvix/store";
+import { formatContentAddress, type PathInfo, rootKeyName, type Signature } from "@tvix/store";
 import { displayName } from "../format/names.js";
 import { narHashText } from "../format/nar-hash.js";
 import { jsonNode } from "../format/nodes.js";
@@ -19,6 +19,7 @@ export function targetJson({ node, pathInfo }: Resolved, path: Path): Record<str
     narSize: pathInfo.narSize,
     references: pathInfo.references.map(String),
     signatures: signaturesOf(pathInfo),
+    rootSignatures: rootSignaturesOf(pathInfo),
     ...(deriver === undefined ? {} : { deriver: `${deriver}.drv` }),
     ...(contentAddress === undefined ? {} : { ca: formatContentAddress(contentAddress) }),
   };
@@ -36,6 +37,7 @@ export function targetRows({ node, pathInfo, label }: Resolved, path: Path): rea
     ["NAR size", sizeText(pathInfo.narSize)],
     ["references", references.length === 0 ? "none" : references.join(" ")],
     ...signaturesOf(pathInfo).map((signature): Row => ["signature", signature]),
+    ...rootSignaturesOf(pathInfo).map((signature): Row => ["of the root", signature]),
     ...(deriver === undefined ? [] : [["deriver", `${deriver}.drv`] as const]),
     ...(contentAddress === undefined
       ? []
@@ -70,5 +72,19 @@ function sizeText(bytes: bigint): string {
 }
 
 function signaturesOf({ signatures }: PathInfo): readonly string[] {
-  return signatures.map((signature) => `${signature.keyName}:${toBase64(signature.toBytes())}`);
+  return signatures
+    .filter((signature) => rootKeyName(signature) === undefined)
+    .map((signature) => signatureText(signature.keyName, signature));
+}
+
+/** By the names of the keys, without the mark that tells them from the others. */
+function rootSignaturesOf({ signatures }: PathInfo): readonly string[] {
+  return signatures.flatMap((signature) => {
+    const keyName = rootKeyName(signature);
+    return keyName === undefined ? [] : [signatureText(keyName, signature)];
+  });
+}
+
+function signatureText(keyName: string, signature: Signature): string {
+  return `${keyName}:${toBase64(signature.toBytes())}`;
 }

@@ -6,8 +6,10 @@ import {
   isContentAddressed,
   NixHash,
   type PathInfo,
+  rootKeyName,
   StoreError,
   type TrustedKeys,
+  verifyRoot,
   verifyStoredContent,
 } from "@tvix/store";
 
@@ -76,11 +78,19 @@ function signatureProblems(
 ): readonly string[] {
   if (trustedKeys === undefined) return [];
   const names = new Set(trustedKeys.keys.map(({ keyName }) => keyName));
-  const ofTrusted = pathInfo.signatures.filter(({ keyName }) => names.has(keyName));
-  const right = trustedKeys.verify(pathInfo);
-  const wrong = ofTrusted.filter((signature) => !right.includes(signature));
-  if (right.length === 0 && wrong.length === 0 && !isContentAddressed(pathInfo)) {
+  const { signatures } = pathInfo;
+  const right = [...trustedKeys.verify(pathInfo), ...verifyRoot(trustedKeys, pathInfo)];
+  const wrong = signatures.filter((signature) => !right.includes(signature));
+  const ofPath = wrong.filter(({ keyName }) => names.has(keyName));
+  const ofRoot = wrong.flatMap((signature) => rootKeyName(signature) ?? []);
+  const problems = [
+    ...ofPath.map(({ keyName }) => `its signature by ${keyName} is wrong`),
+    ...ofRoot
+      .filter((keyName) => names.has(keyName))
+      .map((keyName) => `the signature of its root by ${keyName} is wrong`),
+  ];
+  if (right.length === 0 && problems.length === 0 && !isContentAddressed(pathInfo)) {
     return ["no trusted key has signed it"];
   }
-  return wrong.map(({ keyName }) => `its signature by ${keyName} is wrong`);
+  return problems;
 }

@@ -48,7 +48,7 @@ export const KEYS: Readonly<Record<SettingKey, KeySpec>> = {
   "signing-key": {
     kind: "paths",
     value: "FILE,...",
-    summary: "Sign what the binary cache serves with the keys in these files",
+    summary: "Sign paths and roots that are served with the keys in these files",
   },
   list: { kind: "switch", summary: "Refuse to list all store paths (PathInfoService.List)" },
   metrics: { kind: "switch", summary: "Serve no /metrics" },

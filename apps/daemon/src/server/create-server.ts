@@ -1,5 +1,6 @@
 import { BLOB_SIZE_HEADER, ERROR_CODE_TRAILER } from "@tvix/castore/rpc";
 import { createRpcServer, type RpcServer, type ServerTls } from "@tvix/grpc";
+import type { RootSigner } from "@tvix/store";
 import { type BinaryCache, peekText, tryServe } from "@tvix/store/http";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
@@ -24,6 +25,7 @@ export interface ServerParts {
   readonly gatekeeper: Gatekeeper;
   readonly shared: StoreParts;
   readonly cache: BinaryCache;
+  readonly rootSigner: RootSigner;
   readonly metrics: Metrics | undefined;
   readonly tracing: Tracing | undefined;
 }
@@ -39,6 +41,7 @@ export function createServer(parts: ServerParts): RpcServer {
           parts: shared,
           list: settings.list,
           maxDirectories: settings["limit.directories"],
+          rootSigner: parts.rootSigner,
         }),
       ),
     authorize: authorizeBy(parts.gatekeeper),

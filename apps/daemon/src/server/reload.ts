@@ -1,4 +1,5 @@
 import type { RpcServer } from "@tvix/grpc";
+import type { RootSigner } from "@tvix/store";
 import type { BinaryCache } from "@tvix/store/http";
 import type { Gatekeeper } from "../auth/gatekeeper.js";
 import type { Settings } from "../config/settings.js";
@@ -14,6 +15,7 @@ export interface ReloadParts {
   readonly gatekeeper: Gatekeeper;
   readonly server: RpcServer;
   readonly cache: BinaryCache;
+  readonly rootSigner: RootSigner;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface ReloadParts {
  * can.
  */
 export function reload(parts: ReloadParts): void {
-  const { settings, logger, life, gatekeeper, server, cache } = parts;
+  const { settings, logger, life, gatekeeper, server, cache, rootSigner } = parts;
   if (life.state !== "ready") return;
   life.become("reloading");
   try {
@@ -30,6 +32,7 @@ export function reload(parts: ReloadParts): void {
     if (tls !== undefined) server.replaceTls(tls);
     if (tokens !== undefined) gatekeeper.replaceTokens(tokens);
     cache.replaceSigningKeys(signingKeys);
+    rootSigner.replaceKeys(signingKeys);
     logger.info("reloaded", fields);
   } catch (error) {
     const reason = errorText(error);

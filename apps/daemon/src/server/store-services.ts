@@ -5,6 +5,7 @@ import {
   registerDirectoryService,
   registerRangeService,
 } from "@tvix/castore/rpc";
+import type { RootSigner } from "@tvix/store";
 import { registerMaintenanceService, registerPathInfoService } from "@tvix/store/rpc";
 import type { StoreParts } from "./store-parts.js";
 
@@ -14,18 +15,20 @@ export interface StoreServicesOptions {
   readonly list: boolean;
   /** Most Directories of one upload. */
   readonly maxDirectories: number;
+  /** Signs what is served. */
+  readonly rootSigner: RootSigner;
 }
 
 /** Serves a store: the three services by both of their names, and our own: batches, ranges, maintenance. */
 export function registerStoreServices(
   router: ConnectRouter,
-  { parts, list, maxDirectories }: StoreServicesOptions,
+  { parts, list, maxDirectories, rootSigner }: StoreServicesOptions,
 ): void {
   const { pathInfos, calculateNar, maintenance } = parts;
   registerBlobService(router, parts.blobs);
   registerDirectoryService(router, parts.directories, { maxDirectories });
   registerBatchService(router, parts, { maxDirectories });
   registerRangeService(router, parts.blobs);
-  registerPathInfoService(router, pathInfos, { calculateNar, list });
+  registerPathInfoService(router, pathInfos, { calculateNar, list, rootSigner });
   registerMaintenanceService(router, maintenance);
 }

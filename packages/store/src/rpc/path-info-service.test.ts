@@ -20,9 +20,13 @@ import { GrpcNarCalculation } from "../grpc/nar-calculation.js";
 import { GrpcPathInfoService } from "../grpc/path-info-service.js";
 import { RenderedNarCalculation } from "../nar/rendered-nar-calculation.js";
 import type { CastoreServices } from "../nar/renderer.js";
-import type { PathInfo } from "../path-info.js";
+import { PathInfo } from "../path-info.js";
 import { MemoryPathInfoService } from "../pathinfoservice/memory.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
+import { SigningKey } from "../signature/signing-key.js";
+import { TrustedKeys } from "../signature/trusted-keys.js";
+import { rootKeyName, verifyRoot } from "../signed-root/root-signature.js";
+import { RootSigner } from "../signed-root/root-signer.js";
 import { StorePath } from "../store-path/store-path.js";
 import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
 import { SYMLINK_FIXTURE, SYMLINK_NODE, storeDirectory } from "../testing/nar-fixtures.js";
@@ -303,5 +307,45 @@ describe("GrpcPathInfoService with a server that lies", () => {
     if (changed.narinfo !== undefined) changed.narinfo.narSize += 1n;
     const service = await serviceOf(changed);
     await expect(service.put(other)).rejects.toMatchObject({ code: "CORRUPT" });
+  });
+});
+
+describe("Get with a signer of roots", () => {
+  const keys = [1, 2].map((i) => SigningKey.of(`key-${i}`, new Uint8Array(32).fill(i)));
+  const [first, second] = keys as [SigningKey, SigningKey];
+  const calculation = new RenderedNarCalculation({
+    blobs: new MemoryBlobService(),
+    directories: new MemoryDirectoryService(),
+  });
+
+  async function signers(): Promise<(string | undefined)[]> {
+    const pathInfo = await new GrpcPathInfoService(server.transport).get(KNOWN);
+    const trusted = TrustedKeys.of(keys.map(({ publicKey }) => publicKey));
+    return pathInfo === undefined ? [] : verifyRoot(trusted, pathInfo).map(rootKeyName);
+  }
+
+  it("signs what is as it is said to be, and stores nothing of it", async () => {
+    const pathInfos = new MemoryPathInfoService();
+    await pathInfos.put(SYMLINK_PATH_INFO);
+    const rootSigner = new RootSigner([first], calculation);
+    await serve(pathInfos, { rootSigner });
+    expect([await signers(), await signers()]).toEqual([["key-1"], ["key-1"]]);
+    rootSigner.replaceKeys([second]);
+    expect(await signers()).toEqual(["key-2"]);
+    rootSigner.replaceKeys([]);
+    expect(await signers()).toEqual([]);
+    expect((await pathInfos.get(KNOWN))?.signatures).toEqual([]);
+  });
+
+  it.each([
+    ["has another NAR", { narSize: 1n }],
+    ["is damaged", { node: DUMMY_PATH_INFO.node }],
+  ])("answers without signature when the root %s", async (_, changes) => {
+    const { storePath, node, narSize, narSha256 } = SYMLINK_PATH_INFO;
+    const pathInfos = new MemoryPathInfoService();
+    await pathInfos.put(PathInfo.of({ storePath, node, narSize, narSha256, ...changes }));
+    await serve(pathInfos, { rootSigner: new RootSigner([first], calculation) });
+    expect(await new GrpcPathInfoService(server.transport).get(KNOWN)).toBeDefined();
+    expect(await signers()).toEqual([]);
   });
 });

@@ -19,6 +19,7 @@ import type { CastoreServices } from "../nar/renderer.js";
 import type { NarCalculationService } from "../nar-calculation.js";
 import type { PathInfo } from "../path-info.js";
 import type { PathInfoService } from "../pathinfoservice/path-info-service.js";
+import type { RootSigner } from "../signed-root/root-signer.js";
 import { STORE_PATH_DIGEST_LENGTH } from "../store-path/store-path.js";
 import { pathInfoFromProto, pathInfoToProto } from "../wire/path-info-message.js";
 import { anonymousNodeFromProto } from "./anonymous-node.js";
@@ -35,6 +36,8 @@ export interface PathInfoRpcOptions extends RpcOptions {
    * service does not check that itself.
    */
   readonly roots?: CastoreServices;
+  /** Signs the roots of what `Get` answers. Nothing is signed without it. */
+  readonly rootSigner?: RootSigner | undefined;
 }
 
 /** Serves `pathInfos` as the PathInfoService of tvix and of snix, with the status codes of tvix. */
@@ -89,7 +92,8 @@ class PathInfoHandlers {
     }
     const pathInfo = await this.#pathInfos.get(byWhat.value, { signal });
     if (pathInfo === undefined) throw new ConnectError("PathInfo not found", Code.NotFound);
-    return pathInfoToProto(pathInfo);
+    const { rootSigner } = this.#options;
+    return pathInfoToProto((await rootSigner?.sign(pathInfo, { signal })) ?? pathInfo);
   }
 
   async put(message: ProtoPathInfo, { signal }: HandlerContext): Promise<ProtoPathInfo> {
