@@ -96,6 +96,7 @@ export {
   type CallLimits,
   LimitedDirectoryService,
 } from "./combinators/limited-directory-service.js";
+export { MirrorBlobService } from "./combinators/mirror-blob-service.js";
 export { MirrorDirectoryService } from "./combinators/mirror-directory-service.js";
 export {
   answersOf,
