@@ -5,7 +5,6 @@ import {
   equalBytes,
   type FarOptions,
   type GuardedStore,
-  guardFar,
   NegativeAnswers,
   NoteQueue,
   SingleFlight,
@@ -19,6 +18,7 @@ import { assertOutputHash } from "../pathinfoservice/output-hash.js";
 import type { PathInfoService, PutPathInfoOptions } from "../pathinfoservice/path-info-service.js";
 import { decodePathInfo, encodePathInfo } from "../wire/path-info-codec.js";
 import { assertSamePath } from "./assert-same-path.js";
+import { guardFarPathInfos } from "./guard-path-infos.js";
 import { mergeListings } from "./merge-listings.js";
 import { putGuarded } from "./put-guarded.js";
 
@@ -35,7 +35,10 @@ export interface CachePathInfoServiceOptions {
   readonly notes?: CacheNotes;
   /** How long it is remembered that far does not have a path, in milliseconds; 60,000 by default. */
   readonly missesForMs?: number;
-  /** How patient far is waited for, and when it is left alone; what it is called in messages ("far"). */
+  /**
+   * How patient far is waited for, 10 minutes by default, as an answer may be a download; when it is left alone; what it
+   * is called in messages ("far").
+   */
   readonly far?: FarOptions;
   /** Is told why something that was read could not be kept: reads do not fail for that. */
   readonly onFillError?: (error: unknown) => void;
@@ -73,7 +76,7 @@ export class CachePathInfoService implements PathInfoService, AsyncDisposable {
   ) {
     const { notes, onFillError = () => {}, clock = SYSTEM_CLOCK } = options;
     this.#near = near;
-    this.#far = guardFar(far, options.far, clock);
+    this.#far = guardFarPathInfos(far, options.far, clock);
     this.#writesThrough = options.writes === "through";
     this.#notes = notes && new NoteQueue(notes, onFillError);
     this.#onFillError = onFillError;

@@ -96,6 +96,22 @@ for (const [name, combine] of COMBINED) {
       expect(first.signals[0]?.aborted).toBe(true);
     });
 
+    it("has the patience that a download takes", async () => {
+      const { service, first, memories, clock } = setUp(combine);
+      await memories[0].put(pathInfoOf(digestOf(1)));
+      let answer = (): void => {};
+      first.before = () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        });
+      const get = service.get(digestOf(1));
+      await settled();
+      clock.advance(9 * 60_000);
+      await settled();
+      answer();
+      expect(await get).toBeDefined();
+    });
+
     it("passes an abort on, and does not count it as a failure", async () => {
       const { service, first, memories } = setUp(combine);
       await memories[0].put(pathInfoOf(digestOf(1)));

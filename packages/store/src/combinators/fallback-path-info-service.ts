@@ -1,7 +1,7 @@
 import {
   type CallOptions,
   firstAnswer,
-  GuardedStore,
+  type GuardedStore,
   type GuardOptions,
   type StoreMember,
 } from "@tvix/castore";
@@ -9,6 +9,7 @@ import type { PathInfo } from "../path-info.js";
 import { assertOutputHash } from "../pathinfoservice/output-hash.js";
 import type { PathInfoService, PutPathInfoOptions } from "../pathinfoservice/path-info-service.js";
 import { assertSamePath, lookupAction } from "./assert-same-path.js";
+import { guardPathInfos } from "./guard-path-infos.js";
 import { listGuarded } from "./list-guarded.js";
 import { putInFirst } from "./put-guarded.js";
 
@@ -21,7 +22,7 @@ export class FallbackPathInfoService implements PathInfoService {
 
   /** @param stores - at least one */
   constructor(stores: readonly StoreMember<PathInfoService>[], options: GuardOptions = {}) {
-    this.#stores = stores.map((member) => new GuardedStore(member, options));
+    this.#stores = guardPathInfos(stores, options);
   }
 
   /** @throws `CastoreError` when none has it and some did not answer */

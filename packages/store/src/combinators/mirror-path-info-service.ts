@@ -4,7 +4,7 @@ import {
   type Clock,
   equalBytes,
   firstAnswer,
-  GuardedStore,
+  type GuardedStore,
   type GuardOptions,
   Healing,
   type MirrorOptions,
@@ -22,6 +22,7 @@ import type { PathInfoService, PutPathInfoOptions } from "../pathinfoservice/pat
 import { encodePathInfo } from "../wire/path-info-codec.js";
 import { lookupAction } from "./assert-same-path.js";
 import { getFrom } from "./fallback-path-info-service.js";
+import { guardPathInfos } from "./guard-path-infos.js";
 import { listGuarded } from "./list-guarded.js";
 import { putGuarded } from "./put-guarded.js";
 
@@ -49,7 +50,7 @@ export class MirrorPathInfoService implements PathInfoService, AsyncDisposable {
     options: MirrorOptions & GuardOptions & { readonly clock?: Clock } = {},
   ) {
     this.#quorum = quorumOf(stores.length, options);
-    this.#stores = stores.map((member) => new GuardedStore(member, options));
+    this.#stores = guardPathInfos(stores, options);
     this.#healing = options.heal === false ? undefined : new Healing(options.onHealError);
     this.#compared = new NegativeAnswers(COMPARED_FOR_MS, options.clock);
   }

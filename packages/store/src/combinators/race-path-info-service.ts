@@ -1,7 +1,7 @@
 import {
   type CallOptions,
   fastestAnswer,
-  GuardedStore,
+  type GuardedStore,
   type GuardOptions,
   type StoreMember,
 } from "@tvix/castore";
@@ -10,6 +10,7 @@ import { assertOutputHash } from "../pathinfoservice/output-hash.js";
 import type { PathInfoService, PutPathInfoOptions } from "../pathinfoservice/path-info-service.js";
 import { lookupAction } from "./assert-same-path.js";
 import { getFrom } from "./fallback-path-info-service.js";
+import { guardPathInfos } from "./guard-path-infos.js";
 import { listGuarded } from "./list-guarded.js";
 import { putInFirst } from "./put-guarded.js";
 
@@ -22,7 +23,7 @@ export class RacePathInfoService implements PathInfoService {
 
   /** @param stores - at least one */
   constructor(stores: readonly StoreMember<PathInfoService>[], options: GuardOptions = {}) {
-    this.#stores = stores.map((member) => new GuardedStore(member, options));
+    this.#stores = guardPathInfos(stores, options);
   }
 
   /** @throws `CastoreError` when none has it and some did not answer */
