@@ -167,7 +167,10 @@ export interface FileSystem {
   /** Not called for handle 0. */
   release(nodeId: number, handle: number): void;
 
-  /** ENOSYS is answered as handle 0 with nothing cached. */
+  /**
+   * ENOSYS says that directories are listed without being opened, from now on: as if each had been opened with handle 0,
+   * and the kernel may keep and cache everything. Kernels that insist on opening are told just that.
+   */
   opendir(nodeId: number, caller: Caller): Result<OpenReply>;
 
   /**

@@ -581,17 +581,30 @@ describe("read()", () => {
 });
 
 describe("opendir()", () => {
-  it("lets the kernel keep what it knows of a Directory", async () => {
-    const { client, files } = await mounted({ inner: await putDirectory({}) });
-    const reply = { handle: 0, keepCache: true, cacheDirectory: true };
-    expect(files.opendir(ROOT_NODE_ID)).toEqual(reply);
-    expect(files.opendir((await client.walk("inner")).nodeId)).toEqual(reply);
+  it("opens no Directory, below a root that is one", async () => {
+    const root = digestOf(await putDirectory({ inner: await putDirectory({}) }));
+    for (const listRoot of [false, true]) {
+      const { client, files } = fileSystem(root, { listRoot });
+      expect(files.opendir(ROOT_NODE_ID)).toBe(ERRNO.ENOSYS);
+      expect(files.opendir((await client.walk("inner")).nodeId)).toBe(ERRNO.ENOSYS);
+    }
   });
 
-  it("refuses to list root nodes unless it is told to", () => {
-    expect(fileSystem(rootsOf({})).files.opendir(ROOT_NODE_ID)).toBe(ERRNO.EPERM);
-    const { files } = fileSystem(rootsOf({}), { listRoot: true });
+  it("opens no Directory below root nodes that cannot be listed", async () => {
+    const { client, files } = fileSystem(rootsOf({ inner: await putDirectory({}) }));
+    expect(files.opendir((await client.walk("inner")).nodeId)).toBe(ERRNO.ENOSYS);
+    expect(files.opendir(ROOT_NODE_ID)).toBe(ERRNO.EPERM);
+    // Kernels ask no more whether they may.
+    const sink = new ListingSink(4096, false);
+    expect(await files.readdir(ROOT_NODE_ID, 0, 0, sink, CALLER)).toBe(ERRNO.EPERM);
+  });
+
+  it("opens root nodes that can be listed, and what is below for good", async () => {
+    const roots = rootsOf({ inner: await putDirectory({}) });
+    const { client, files } = fileSystem(roots, { listRoot: true });
     expect(files.opendir(ROOT_NODE_ID)).toEqual({ handle: 1 });
+    const reply = { handle: 0, keepCache: true, cacheDirectory: true };
+    expect(files.opendir((await client.walk("inner")).nodeId)).toEqual(reply);
   });
 
   it("refuses what is no directory", async () => {

@@ -48,6 +48,9 @@ import { RootListing } from "./root-listing.js";
 /** Listings of the root that may be open at a time: each keeps what it has listed. */
 const MAX_ROOT_LISTINGS = 1024;
 
+/** A directory that never changes is open. */
+const FOR_GOOD: OpenReply = { handle: 0, keepCache: true, cacheDirectory: true };
+
 /** Unit of the figures of a whole file system, in bytes. */
 const STATISTICS_BLOCK = 4096;
 
@@ -95,7 +98,7 @@ export class CastoreFileSystem implements FileSystem {
   readonly #rootDigest: B3Digest | undefined;
   readonly #rootFlights = new SingleFlight<Node | undefined>();
   readonly #owner: Owner;
-  readonly #listRoot: boolean;
+  readonly #canListRoots: boolean;
   readonly #absentRootSeconds: number;
   readonly #listings = new Map<number, RootListing>();
   #lastHandle = 0;
@@ -113,7 +116,7 @@ export class CastoreFileSystem implements FileSystem {
     };
     this.#reader = new FileReader(parts.blobs, limits, (slot) => this.#directoryIn(slot));
     this.#owner = options.owner ?? { uid: 0, gid: 0 };
-    this.#listRoot = options.listRoot ?? false;
+    this.#canListRoots = this.#roots !== undefined && options.listRoot === true;
     this.#absentRootSeconds = options.absentRootSeconds ?? 1;
     this.#inodes = new InodeTable(this.#rootDigest);
     this.#entries = new NodeEntries(this.#inodes, this.#owner);
@@ -194,13 +197,17 @@ export class CastoreFileSystem implements FileSystem {
 
   release(): void {}
 
+  /**
+   * Directories are listed without being opened, which leaves nothing to ask for when one is listed again. Root nodes come
+   * and go, so where they can be listed, kernels ask.
+   */
   opendir(nodeId: number): Result<OpenReply> {
     const directory = this.#directorySlot(nodeId);
     if (typeof directory !== "object") return directory;
     if (directory.slot !== ROOT_SLOT || this.#roots === undefined) {
-      return { handle: 0, keepCache: true, cacheDirectory: true };
+      return this.#canListRoots ? FOR_GOOD : ERRNO.ENOSYS;
     }
-    if (!this.#listRoot) return ERRNO.EPERM;
+    if (!this.#canListRoots) return ERRNO.EPERM;
     if (this.#listings.size >= MAX_ROOT_LISTINGS) return ERRNO.ENOMEM;
     const handle = ++this.#lastHandle;
     this.#listings.set(handle, new RootListing(this.#roots));
@@ -221,6 +228,7 @@ export class CastoreFileSystem implements FileSystem {
     const enter: EnterListed = (entry, index) =>
       this.#enterNow({ parent: directory, entry, index });
     if (slot === ROOT_SLOT && this.#roots !== undefined) {
+      if (!this.#canListRoots) return ERRNO.EPERM;
       return this.#listRoots({ handle, offset, caller }, listed, sink, enter);
     }
     return this.#withDirectory(slot, caller, (content) => {

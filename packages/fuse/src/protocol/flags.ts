@@ -6,6 +6,7 @@ export const INIT_FLAG = {
   PARALLEL_DIROPS: 0x40000,
   MAX_PAGES: 0x400000,
   CACHE_SYMLINKS: 0x800000,
+  NO_OPENDIR_SUPPORT: 0x1000000,
   EXPLICIT_INVAL_DATA: 0x2000000,
   /** The message goes on after `flags`: `flags2` and more. */
   INIT_EXT: 0x40000000,

@@ -30,21 +30,21 @@ export const OPEN: Operation<undefined, OpenReply> = {
   decode: decodeOpen,
   call: (fileSystem, exchange) => fileSystem.open(exchange.nodeId, exchange),
   instead: (errno, exchange) =>
-    errno === ERRNO.ENOSYS && !mayLeaveOutOpen(exchange)
+    errno === ERRNO.ENOSYS && !canDoWithout(exchange, INIT_FLAG.NO_OPEN_SUPPORT)
       ? { handle: 0, keepCache: true }
       : undefined,
   reply: replyOpened,
 };
 
-/**
- * OPENDIR. Never ENOSYS, though the kernel would take it: fusermount3's auto_unmount opens the mount point to
- * see whether the file system still lives, which must then fail.
- */
+/** OPENDIR, as {@link OPEN}. */
 export const OPENDIR: Operation<undefined, OpenReply> = {
   replySize: OPEN_REPLY_SIZE,
   decode: decodeOpen,
   call: (fileSystem, exchange) => fileSystem.opendir(exchange.nodeId, exchange),
-  instead: (errno) => (errno === ERRNO.ENOSYS ? { handle: 0 } : undefined),
+  instead: (errno, exchange) =>
+    errno === ERRNO.ENOSYS && !canDoWithout(exchange, INIT_FLAG.NO_OPENDIR_SUPPORT)
+      ? { handle: 0, keepCache: true, cacheDirectory: true }
+      : undefined,
   reply: replyOpened,
 };
 
@@ -108,6 +108,6 @@ function replyOpened(exchange: Exchange, reply: OpenReply): void {
   exchange.answer(OPEN_REPLY_SIZE);
 }
 
-function mayLeaveOutOpen(exchange: Exchange): boolean {
-  return ((exchange.connection?.flags ?? 0) & INIT_FLAG.NO_OPEN_SUPPORT) !== 0;
+function canDoWithout(exchange: Exchange, flag: number): boolean {
+  return ((exchange.connection?.flags ?? 0) & flag) !== 0;
 }

@@ -300,11 +300,17 @@ describe("OPENDIR", () => {
     expect(reply.body).toEqual(layout(u64(0), u32(0x2a), u32(0)));
   });
 
-  it("is never answered with ENOSYS", async () => {
+  it("passes on ENOSYS to kernels that can do without", async () => {
     const { kernel } = await openSession(tinyWith({ opendir: () => ERRNO.ENOSYS }));
+    expect((await kernel.call(OPCODE.OPENDIR, new Uint8Array(8))).errno).toBe(ERRNO.ENOSYS);
+  });
+
+  it("answers handle 0 instead to kernels that cannot", async () => {
+    const { kernel } = startSession(tinyWith({ opendir: async () => ERRNO.ENOSYS }));
+    await kernel.init({ flags: ~INIT_FLAG.NO_OPENDIR_SUPPORT >>> 0 });
     const reply = await kernel.call(OPCODE.OPENDIR, new Uint8Array(8));
     expect(reply.errno).toBe(0);
-    expect(reply.body).toEqual(layout(u64(0), u32(0x20), u32(0)));
+    expect(reply.body).toEqual(layout(u64(0), u32(0x2a), u32(0)));
   });
 });
 

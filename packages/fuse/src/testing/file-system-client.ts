@@ -81,12 +81,19 @@ export class FileSystemClient {
 
   /** All items of a directory, opened, read in as many pieces as it takes, and released. */
   async list(nodeId: number, options: ListOptions = {}): Promise<ListedItem[]> {
-    const { handle } = await answered(() => this.#files.opendir(nodeId, CALLER));
+    const handle = await this.#opened(nodeId);
     try {
       return await this.listFrom(nodeId, handle, 0, options);
     } finally {
       this.#files.releasedir(nodeId, handle);
     }
+  }
+
+  /** The handle of a directory; 0 where none is opened. */
+  async #opened(nodeId: number): Promise<number> {
+    const opened = await this.#files.opendir(nodeId, CALLER);
+    if (opened === ERRNO.ENOSYS) return 0;
+    return (await answered(() => opened)).handle;
   }
 
   /** The items after `offset`, up to the end. */
