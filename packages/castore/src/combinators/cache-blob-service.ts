@@ -51,6 +51,12 @@ export interface CacheBlobServiceOptions {
    * part of a blob is read, and `chunks()` tells lists that are not proved. Only for stores of one's own; false by default.
    */
   readonly trustsChunkLists?: boolean;
+  /**
+   * Whether `chunks()` tells lists of far that are not proved. For servers: to their clients, a list is what the
+   * server claims anyway, and without one they have to read blobs whole that they cannot ask for proved parts of. Who
+   * reads chunks in the place of the blob believes the list. False by default, unless lists are believed.
+   */
+  readonly tellsChunkLists?: boolean;
   /** How patient far is waited for; what it is called in messages ("far"). */
   readonly far?: FarOptions;
   /** Is told why something that was read could not be kept: reads do not fail for that. */
@@ -90,6 +96,7 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
   readonly #fetches = new Semaphore(FETCHES_AT_A_TIME);
   readonly #writesThrough: boolean;
   readonly #trustsChunkLists: boolean;
+  readonly #tellsChunkLists: boolean;
   readonly #maxFillBytes: number;
   readonly #onError: (error: unknown) => void;
   /** There where near has it. */
@@ -109,6 +116,7 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     this.#rest = new BackgroundFill(near, this.#filling);
     this.#writesThrough = options.writes === "through";
     this.#trustsChunkLists = options.trustsChunkLists ?? false;
+    this.#tellsChunkLists = options.tellsChunkLists ?? this.#trustsChunkLists;
     this.#maxFillBytes = options.maxFillBytes ?? 0;
     this.#onError = onError;
     if (near.readNow !== undefined) this.readNow = near.readNow.bind(near);
@@ -183,8 +191,8 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     if (near !== undefined) return near;
     const blob = await this.#far.find(digest, options);
     if (blob === undefined) return undefined;
-    const isBelieved = this.#trustsChunkLists || blob.layout?.isProved === true;
-    return isBelieved ? (blob.layout?.toChunks() ?? []) : [];
+    const isTold = this.#tellsChunkLists || blob.layout?.isProved === true;
+    return isTold ? (blob.layout?.toChunks() ?? []) : [];
   }
 
   async put(
