@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import { toLatin1, toUtf8 } from "../bytes.js";
+import { compareBytes, toLatin1, toUtf8 } from "../bytes.js";
 import { packFilesOf } from "../testing/sample-store.js";
 import { scratchDirectory } from "../testing/scratch-directory.js";
 import { LocalStore, type LocalStoreOptions } from "./local-store.js";
@@ -30,6 +30,67 @@ async function read(store: LocalStore, key: Uint8Array = KEY): Promise<string | 
   const value = await store.pathInfoRecords.get(key);
   return value && toLatin1(value);
 }
+
+describe("RecordStore.list()", () => {
+  /** Key and value of the records that are written: keys in no order, values of different lengths. */
+  function samples(count: number, bytes = 40): { key: Uint8Array; value: Uint8Array }[] {
+    return Array.from({ length: count }, (_, i) => {
+      const key = new Uint8Array(20);
+      new DataView(key.buffer).setUint32(0, Math.imul(i, 2_654_435_761));
+      return { key, value: new Uint8Array(bytes + (i % 7)).fill(i) };
+    });
+  }
+
+  async function storeWith(all: readonly { key: Uint8Array; value: Uint8Array }[]) {
+    const store = await open();
+    await Promise.all(all.map(({ key, value }) => store.pathInfoRecords.put(key, value)));
+    return store;
+  }
+
+  const inOrder = (a: { key: Uint8Array }, b: { key: Uint8Array }) => compareBytes(a.key, b.key);
+
+  it.each([
+    ["more than are taken at once", 9000, 40],
+    ["more bytes than are read at once", 40, 300_000],
+  ])("gives all in the order of their keys: %s", async (_, count, bytes) => {
+    const all = samples(count, bytes);
+    const store = await storeWith(all);
+    const listed: unknown[] = [];
+    for await (const record of store.pathInfoRecords.list()) listed.push(record);
+    expect(listed).toEqual(all.toSorted(inOrder));
+  });
+
+  it("fails at a damaged one, and has given those before it", async () => {
+    const all = samples(50);
+    const store = await storeWith(all);
+    const sorted = all.toSorted(inOrder);
+    const damaged = sorted[20] ?? expect.unreachable();
+    const [pack = ""] = packFilesOf(scratch("store"));
+    const bytes = fs.readFileSync(pack);
+    const at = bytes.indexOf(damaged.value);
+    expect(at).toBeGreaterThan(0);
+    bytes[at] = 0xff;
+    fs.writeFileSync(pack, bytes);
+    const listed: unknown[] = [];
+    const listing = (async () => {
+      for await (const record of store.pathInfoRecords.list()) listed.push(record);
+    })();
+    await expect(listing).rejects.toMatchObject({ code: "CORRUPT" });
+    expect(listed).toEqual(sorted.slice(0, 20));
+  });
+
+  it("ends where its signal says so", async () => {
+    const store = await storeWith(samples(1000));
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const listing = (async () => {
+      for await (const _ of store.pathInfoRecords.list({ signal: controller.signal })) {
+        controller.abort(reason);
+      }
+    })();
+    await expect(listing).rejects.toBe(reason);
+  });
+});
 
 describe("RecordStore.update()", () => {
   it("loses nothing when many change one value at a time", async () => {

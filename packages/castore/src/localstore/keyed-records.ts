@@ -1,13 +1,18 @@
 import type { CallOptions } from "../blobservice/blob-service.js";
 import { copyBytes, plainBytes } from "../bytes.js";
+import type { IndexedRecord } from "./index-rows.js";
 import { RECORD_KEY_LENGTH, type RecordKind } from "./pack-format.js";
 import { paddedKey } from "./record.js";
 import type { DerivedCache, KeyedRecord, RecordStore, ValueChange } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
 import { updateRecord } from "./update-record.js";
 
-/** How many records `list` takes from the index at once. */
-const PAGE_RECORDS = 1000;
+/** How many records `list` takes from the index at once: the first time, and afterwards. */
+const FIRST_PAGE_RECORDS = 256;
+const PAGE_RECORDS = 4096;
+
+/** Most bytes of values that `list` reads before it hands them out; the last one may go beyond. */
+const GROUP_BYTES = 4 * 1024 * 1024;
 
 /** The records of one kind as a {@link RecordStore}; all keys have the same length. */
 export class KeyedRecords implements RecordStore {
@@ -54,18 +59,42 @@ export class KeyedRecords implements RecordStore {
     // Page by page: an open statement would hold the index in an old state for as long as the
     // consumer takes.
     let after: Uint8Array = new Uint8Array(0);
-    for (;;) {
+    for (let limit = FIRST_PAGE_RECORDS; ; limit = PAGE_RECORDS) {
       options.signal?.throwIfAborted();
-      const page = this.#core.index()?.recordsAfter(this.#kind, after, PAGE_RECORDS) ?? [];
-      for (const record of page) {
-        const key = copyBytes(record.key);
-        yield {
-          key: key.subarray(0, this.#keyLength),
-          value: await this.#core.records.read(this.#kind, key, record),
-        };
-        after = key;
+      const page = this.#core.index()?.recordsAfter(this.#kind, after, limit) ?? [];
+      for (let begin = 0; begin < page.length; ) {
+        const group = groupFrom(page, begin);
+        begin += group.length;
+        for (const { key, value, failure } of await this.#readGroup(group)) {
+          if (value === undefined) throw failure;
+          yield { key: key.subarray(0, this.#keyLength), value };
+          after = key;
+        }
       }
-      if (page.length < PAGE_RECORDS) return;
+      if (page.length < limit) return;
+    }
+  }
+
+  /**
+   * Reads records as they lie in packs, where neighbours are read together: by their keys, which are hashes, they are
+   * in no order there.
+   *
+   * @returns them in the order of `group`
+   */
+  async #readGroup(group: readonly IndexedRecord[]): Promise<readonly ReadRecord[]> {
+    const places = group.map((record, i) => ({ record, i }));
+    places.sort(({ record: a }, { record: b }) => a.pack - b.pack || a.offset - b.offset);
+    const all: ReadRecord[] = new Array(group.length);
+    for (const { record, i } of places) all[i] = await this.#readOne(record);
+    return all;
+  }
+
+  async #readOne(record: IndexedRecord): Promise<ReadRecord> {
+    const key = copyBytes(record.key);
+    try {
+      return { key, value: await this.#core.records.read(this.#kind, key, record) };
+    } catch (failure) {
+      return { key, value: undefined, failure };
     }
   }
 
@@ -76,6 +105,24 @@ export class KeyedRecords implements RecordStore {
       );
     }
   }
+}
+
+/** A record, or why it could not be read: that is told where its turn has come. */
+interface ReadRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+  readonly failure?: unknown;
+}
+
+/** The records of a page from `begin` on that are read together, one at least. */
+function groupFrom(page: readonly IndexedRecord[], begin: number): readonly IndexedRecord[] {
+  let end = begin;
+  for (let bytes = 0; bytes < GROUP_BYTES; end++) {
+    const record = page[end];
+    if (record === undefined) break;
+    bytes += record.raw;
+  }
+  return page.slice(begin, end);
 }
 
 /** Values that are kept in the index only. */
