@@ -40,6 +40,11 @@ export async function endUser(user: ChildProcess | undefined): Promise<void> {
   if (user === undefined || user.exitCode !== null || user.signalCode !== null) return;
   // All of them have its standard output open: it closes with the last one.
   const gone = once(user, "close");
-  process.kill(-(user.pid ?? 0), "SIGKILL");
+  try {
+    process.kill(-(user.pid ?? 0), "SIGKILL");
+  } catch (error) {
+    // It has just ended by itself.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
   await gone;
 }
