@@ -19,6 +19,12 @@ export interface StoreResourcesOptions {
   readonly closeMs?: number;
 }
 
+/**
+ * A server that is down is asked again soon: other stores may have the answer, and who waits for it to come back is a
+ * person.
+ */
+const PATIENCE: RpcChannelOptions = { connectTimeoutMs: 5000, maxBackoffMs: 500 };
+
 /** What several services share: one store for each directory, one channel for each server. */
 export class StoreResources {
   readonly #options: StoreResourcesOptions;
@@ -48,7 +54,7 @@ export class StoreResources {
     let channel = this.#channels.get(key);
     if (channel === undefined) {
       const own = options?.token === undefined ? this.#options.channelOptions?.(text) : undefined;
-      channel = openRpcChannel(address, { ...own, ...options });
+      channel = openRpcChannel(address, { ...PATIENCE, ...own, ...options });
       this.#channels.set(key, channel);
     }
     return channel;

@@ -284,7 +284,7 @@ class Planner {
       names.has(name) || !ENTRY_NAMES.includes(name) ? name : ENTRY_NAMES.find((n) => names.has(n));
     if (found !== undefined && names.has(found)) return this.#named(kind, found);
     throw new FieldError(
-      `names a ${NAME_OF_KIND[kind]} that is not there: ${this.#noSuch("one", name, names.keys())}`,
+      `names a ${NAME_OF_KIND[kind]} that is not there, ${JSON.stringify(name)}: ${this.#hint(name, names.keys())}`,
     );
   }
 

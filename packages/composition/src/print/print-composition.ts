@@ -16,10 +16,13 @@ export function printComposition(plan: CompositionPlan): string {
   return services.join("\n");
 }
 
-function printService({ kind, name, place, backend, values }: PlannedService): string {
+function printService(service: PlannedService): string {
+  const { kind, name, place, backend, values, settings } = service;
   const table = stringify({ [TABLE_OF_KIND[kind]]: { [name ?? "root"]: {} } }).trim();
-  const lines = Object.entries(values).map(([key, value]) => {
+  const lines = Object.entries(values).map(([key, written]) => {
     if (backend.fields[key]?.isSecret === true) return `# ${key} is set, and not shown`;
+    // A path is shown as what it means: the output may be read in another directory.
+    const value = typeof settings[key] === "string" ? settings[key] : written;
     return isTable(value) ? inlineTable(key, value) : stringify({ [key]: value }).trimEnd();
   });
   const type = stringify({ type: backend.type }).trimEnd();
