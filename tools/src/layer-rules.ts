@@ -119,9 +119,9 @@ const CASTORE_LAYERS: readonly Layer[] = [
     pure: true,
   },
   {
-    name: "import",
-    files: ["import/"],
-    why: "import writes through the contracts; the store it fills is chosen by the caller",
+    name: "import and export",
+    files: ["import/", "export/"],
+    why: "trees go in and out through the contracts; the store is chosen by the caller",
   },
   {
     name: "local store",

@@ -35,6 +35,11 @@ export const COMMANDS: readonly TableEntry[] = [
     load: async () => (await import("./commands/cat.js")).catCommand,
   },
   {
+    name: "export",
+    summary: "Write a part of the store to the file system",
+    load: async () => (await import("./commands/export.js")).exportCommand,
+  },
+  {
     name: "info",
     summary: "Tell about the store, or about one store path",
     load: async () => (await import("./commands/info.js")).infoCommand,

@@ -1,8 +1,15 @@
 /**
- * Import of file trees from the local file system.
+ * Import of file trees from the local file system, and export to it.
  *
  * @module
  */
+export { ExportError, type ExportErrorReason } from "../export/export-error.js";
+export {
+  type ExportProgress,
+  type ExportServices,
+  type ExportTreeOptions,
+  exportTree,
+} from "../export/export-tree.js";
 export { ImportError, type ImportErrorReason } from "./import-error.js";
 export type {
   IngestOptions,
