@@ -11,6 +11,7 @@ import { directoryFigures } from "./directories.js";
 import { localStoreFigures } from "./local-store.js";
 import { narFigures } from "./nars.js";
 import type { Figure } from "./sample.js";
+import { treeFigures } from "./trees.js";
 
 /** One run as it is saved. */
 export interface PrimitivesRun {
@@ -43,6 +44,7 @@ export async function runPrimitives(
   };
   await take(blake3Figures());
   await take([await b3sumFigure(scratch.folder)]);
+  await take(treeFigures());
   await take(chunkingFigures());
   await take(directoryFigures());
   await take(narFigures());
