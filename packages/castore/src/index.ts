@@ -25,9 +25,9 @@ export type {
   OpenBlob,
   OpenManyOptions,
   OpenReadOptions,
-  OutboardOptions,
   PutManyOptions,
 } from "./blobservice/blob-service.js";
+export { outboardOf, sliceOf, sliceRange } from "./blobservice/blob-slice.js";
 export { type ResolvedRange, resolveRange } from "./blobservice/byte-range.js";
 export {
   type BlobChunk,

@@ -21,6 +21,7 @@ export async function* encodeSlice(
   digest: B3Digest,
   range: SliceRange,
   read: ReadContent,
+  signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const shape = new TreeShape(tree.length, tree.groupLog);
   const wanted = shape.groupsIn(range);
@@ -31,7 +32,7 @@ export async function* encodeSlice(
   const block = new Block();
   try {
     yield* block.add(encodeLength(tree.length));
-    for await (const node of provedNodes(tree, digest, wanted)) {
+    for await (const node of provedNodes(tree, digest, wanted, signal)) {
       if (node.parent !== undefined) {
         yield* block.add(node.parent);
         continue;

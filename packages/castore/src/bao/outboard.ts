@@ -29,8 +29,8 @@ export interface TreeParents {
   readonly groupLog: number;
   /** The parents above the pages, in pre-order: 64 bytes each, the values of both children. */
   readonly top: Uint8Array;
-  /** The parents of the groups from `PAGE_GROUPS * index` on, in pre-order. */
-  page(index: number): Uint8Array | Promise<Uint8Array>;
+  /** The parents of the groups from `PAGE_GROUPS * index` on, in pre-order. Ends with the reason of `signal`. */
+  page(index: number, signal?: AbortSignal): Uint8Array | Promise<Uint8Array>;
 }
 
 /** How many pages a tree has; the last may be short, or without parents. */
@@ -49,7 +49,11 @@ export function topBytes(shape: TreeShape): number {
 }
 
 /** The values of the children of `node`, which is not a leaf. */
-async function parentOf(tree: TreeParents, node: TreeNode): Promise<Uint8Array> {
+async function parentOf(
+  tree: TreeParents,
+  node: TreeNode,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   const { groups } = new TreeShape(tree.length, tree.groupLog);
   if (node.count > PAGE_GROUPS) {
     const pages = Math.ceil(groups / PAGE_GROUPS);
@@ -60,15 +64,15 @@ async function parentOf(tree: TreeParents, node: TreeNode): Promise<Uint8Array> 
   const start = index * PAGE_GROUPS;
   const inPage = { first: node.first - start, count: node.count };
   const before = parentsBefore(Math.min(PAGE_GROUPS, groups - start), inPage);
-  return parentAt(await tree.page(index), before);
+  return parentAt(await tree.page(index, signal), before);
 }
 
 /**
  * What the value of a page has to be.
  *
- * @param tree - with a top that is that of the digest, see {@link isTreeOf}
+ * @param tree - with a top that is that of the digest
  */
-export function valueOfPage(
+function valueOfPage(
   tree: Pick<TreeParents, "length" | "groupLog" | "top">,
   digest: B3Digest,
   index: number,
@@ -91,7 +95,7 @@ export function valueOfPage(
  *
  * @param isRoot - whether the value is a digest
  */
-export function isTreeOf(
+function isTreeOf(
   parents: Uint8Array,
   leaves: number,
   value: Uint8Array,
@@ -110,6 +114,23 @@ export function isTreeOf(
     stack.push({ leaves: left.count, value: parent.subarray(0, VALUE_BYTES) });
   }
   return true;
+}
+
+/** Whether `top` is the top of the tree of a blob. */
+export function isTopOf(top: Uint8Array, shape: TreeShape, digest: B3Digest): boolean {
+  return isTreeOf(top, pageCount(shape), digest.toBytes(), true);
+}
+
+/** Whether `page` is a page of the tree of a blob, whose top is right. */
+export function isPageOf(
+  page: Uint8Array,
+  tree: Pick<TreeParents, "length" | "groupLog" | "top">,
+  digest: B3Digest,
+  index: number,
+): boolean {
+  const shape = new TreeShape(tree.length, tree.groupLog);
+  const leaves = pageBytes(shape, index) / PARENT_BYTES + 1;
+  return isTreeOf(page, leaves, valueOfPage(tree, digest, index), pageCount(shape) === 1);
 }
 
 function parentAt(parents: Uint8Array, index: number): Uint8Array {
@@ -132,6 +153,7 @@ export async function* provedNodes(
   tree: TreeParents,
   digest: B3Digest,
   wanted: TreeNode,
+  signal?: AbortSignal,
 ): AsyncGenerator<ProvedNode, void, undefined> {
   const { root } = new TreeShape(tree.length, tree.groupLog);
   const stack = [{ node: root, value: digest.toBytes() }];
@@ -141,7 +163,7 @@ export async function* provedNodes(
       yield { ...node, value, parent: undefined };
       continue;
     }
-    const parent = await parentOf(tree, node);
+    const parent = await parentOf(tree, node, signal);
     checkParent(parent, value, node.count === root.count, digest);
     yield { ...node, value, parent };
     const [left, right] = childrenOf(node);
@@ -163,12 +185,16 @@ export function checkParent(
 }
 
 /** All of a tree as one outboard, every node compared with the digest. */
-export async function outboardBytes(tree: TreeParents, digest: B3Digest): Promise<Uint8Array> {
+export async function outboardBytes(
+  tree: TreeParents,
+  digest: B3Digest,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   const shape = new TreeShape(tree.length, tree.groupLog);
   const bytes = new Uint8Array(shape.outboardBytes);
   bytes.set(encodeLength(tree.length));
   let at = HEADER_BYTES;
-  for await (const { parent } of provedNodes(tree, digest, shape.root)) {
+  for await (const { parent } of provedNodes(tree, digest, shape.root, signal)) {
     if (parent === undefined) continue;
     bytes.set(parent, at);
     at += PARENT_BYTES;

@@ -1,3 +1,4 @@
+import type { TreeParents } from "../bao/outboard.js";
 import type { B3Digest } from "../digest.js";
 
 /** Options of every call that may wait. */
@@ -63,12 +64,6 @@ export type OpenBlob = Uint8Array | BlobReader;
 export interface OpenManyOptions extends CallOptions {
   /** Longest blob that may come as its bytes; longer ones come as readers. */
   readonly inlineBytes: number;
-}
-
-/** Options of {@link BlobService.outboard}. */
-export interface OutboardOptions extends CallOptions {
-  /** Longest outboard that is wanted. */
-  readonly maxBytes: number;
 }
 
 /** A blob whose length is known, and where in some memory its content is wanted. */
@@ -155,24 +150,13 @@ export interface BlobService {
   chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined>;
 
   /**
-   * A part of a blob with the proof that it is one: a slice as bao has it, over groups of 16 KiB
-   * (docs/formats/outboard.md), which `SliceDecoder` holds against the digest of the blob. A range may begin at the
-   * end or past it: the slice then proves the length alone. `undefined` when the blob is not stored.
+   * The inner nodes of the BLAKE3 tree over a blob, over groups of 16 KiB, with which parts of it can be proved
+   * (docs/formats/outboard.md): `sliceOf()` does that. `undefined` when the blob is not stored. The nodes have been
+   * compared with the digest; the length follows from them and from the last group only.
    *
-   * Only there where a part takes less than reading all of the blob each time.
+   * Only there where that takes less than reading all of the blob each time.
    *
-   * @throws {@link CastoreError} as {@link BlobReader.stream} does, at the latest while the slice is read
+   * @throws {@link CastoreError} "UNSUPPORTED" when a service behind this one has no trees
    */
-  slice?(
-    digest: B3Digest,
-    range: ByteRange,
-    options?: CallOptions,
-  ): Promise<AsyncIterable<Uint8Array> | undefined>;
-
-  /**
-   * The inner nodes of the BLAKE3 tree over a blob: an outboard as bao has it, over groups of 16 KiB, with which
-   * parts of the blob can be checked that come from anywhere. `undefined` when the blob is not stored, or the
-   * outboard longer than is wanted. Only there where {@link slice} is.
-   */
-  outboard?(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined>;
+  tree?(digest: B3Digest, options?: CallOptions): Promise<TreeParents | undefined>;
 }

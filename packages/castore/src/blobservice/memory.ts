@@ -1,18 +1,9 @@
 import type { TreeParents } from "../bao/outboard.js";
 import { treeOf } from "../bao/tree-builder.js";
-import { GROUP_LOG } from "../bao/tree-shape.js";
 import { concatBytes, copyBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
-import type {
-  BlobReader,
-  BlobService,
-  ByteRange,
-  CallOptions,
-  ChunkMeta,
-  OutboardOptions,
-} from "./blob-service.js";
-import { outboardOf, sliceOf } from "./blob-slice.js";
+import type { BlobReader, BlobService, ByteRange, CallOptions, ChunkMeta } from "./blob-service.js";
 import { resolveRange } from "./byte-range.js";
 import { type BlobChunks, type ChunkedBlobUpload, joinChunks } from "./chunked-blob-upload.js";
 import { readSource } from "./read-source.js";
@@ -71,25 +62,11 @@ export class MemoryBlobService implements BlobService, ChunkedBlobUpload {
     return this.#blobs.has(digest.key) ? [] : undefined;
   }
 
-  async slice(
-    digest: B3Digest,
-    range: ByteRange,
-    options: CallOptions = {},
-  ): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const reader = await this.openRead(digest, options);
-    return reader && sliceOf(digest, { reader, tree: this.#treeOf(digest) }, range, options);
-  }
-
-  async outboard(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined> {
-    const reader = await this.openRead(digest, options);
-    if (reader === undefined) return undefined;
-    const shape = { length: reader.size, groupLog: GROUP_LOG };
-    return outboardOf(digest, shape, async () => this.#treeOf(digest), options.maxBytes);
-  }
-
-  #treeOf({ key }: B3Digest): TreeParents {
-    const tree = this.#trees.get(key) ?? treeOf(this.#blobs.get(key) ?? new Uint8Array(0));
-    this.#trees.set(key, tree);
+  async tree(digest: B3Digest, options: CallOptions = {}): Promise<TreeParents | undefined> {
+    options.signal?.throwIfAborted();
+    const blob = this.#blobs.get(digest.key);
+    const tree = this.#trees.get(digest.key) ?? (blob && treeOf(blob));
+    if (tree !== undefined) this.#trees.set(digest.key, tree);
     return tree;
   }
 

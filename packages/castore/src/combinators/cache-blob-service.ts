@@ -1,3 +1,4 @@
+import type { TreeParents } from "../bao/outboard.js";
 import type {
   BlobPlace,
   BlobReader,
@@ -20,10 +21,11 @@ import { Semaphore } from "../semaphore.js";
 import { copyInto } from "../shared-copy.js";
 import { SingleFlight } from "../single-flight.js";
 import { BackgroundFill } from "./background-fill.js";
-import type { CacheNotes } from "./cache-notes.js";
+import { type CacheNotes, NoteQueue } from "./cache-notes.js";
 import { ChunkedCachedReader } from "./cached-reader.js";
 import { type FarBlob, FarBlobs } from "./far-blobs.js";
 import { type FarOptions, guardFar } from "./far-store.js";
+import { FarTrees } from "./far-trees.js";
 import { assertContent, NearBlobs } from "./near-blobs.js";
 import { NearReader } from "./near-reader.js";
 import { Tee } from "./tee.js";
@@ -101,6 +103,9 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
   readonly #onError: (error: unknown) => void;
   /** There where near has it. */
   readonly fillMany?: NonNullable<BlobService["fillMany"]>;
+  /** There where far has it. */
+  readonly tree?: NonNullable<BlobService["tree"]>;
+  readonly #treeNotes: NoteQueue | undefined;
   /** Of near alone: nothing of far is there now. */
   readonly readNow?: NonNullable<BlobService["readNow"]>;
 
@@ -119,6 +124,11 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     this.#tellsChunkLists = options.tellsChunkLists ?? this.#trustsChunkLists;
     this.#maxFillBytes = options.maxFillBytes ?? 0;
     this.#onError = onError;
+    this.#treeNotes = far.tree && notes && new NoteQueue(notes, onError);
+    if (far.tree !== undefined) {
+      const trees = new FarTrees(this.#far.store, this.#treeNotes, onError);
+      this.tree = (digest, call) => this.#treeOf(trees, digest, call);
+    }
     if (near.readNow !== undefined) this.readNow = near.readNow.bind(near);
     if (near.fillMany !== undefined) {
       const fillNear = near.fillMany.bind(near);
@@ -195,6 +205,18 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     return isTold ? (blob.layout?.toChunks() ?? []) : [];
   }
 
+  /** That of near where it has the blob, else of far, which is kept as far as it was read. */
+  async #treeOf(
+    trees: FarTrees,
+    digest: B3Digest,
+    options: CallOptions = {},
+  ): Promise<TreeParents | undefined> {
+    options.signal?.throwIfAborted();
+    const near = await this.#near.tree?.(digest, options);
+    if (near !== undefined || this.#far.absent.has(digest.key)) return near;
+    return trees.of(digest, options);
+  }
+
   async put(
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: CallOptions = {},
@@ -226,6 +248,7 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
   async settled(): Promise<void> {
     await this.#filling.settled();
     await this.#far.flush();
+    await this.#treeNotes?.flush();
   }
 
   /** Gives up what is fetched in the background, and waits until what has come is stored. */

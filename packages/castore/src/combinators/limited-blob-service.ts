@@ -40,6 +40,7 @@ export class LimitedBlobService implements BlobService {
   readonly #limits: Limits;
   readonly openMany?: NonNullable<BlobService["openMany"]>;
   readonly fillMany?: NonNullable<BlobService["fillMany"]>;
+  readonly tree?: NonNullable<BlobService["tree"]>;
 
   /** Has ended before another call could begin. */
   readonly readNow?: NonNullable<BlobService["readNow"]>;
@@ -51,8 +52,12 @@ export class LimitedBlobService implements BlobService {
       bytes: new Semaphore(options.maxBytesInFlight ?? MAX_BYTES_IN_FLIGHT),
     };
     this.#limits = limits;
-    const { openMany, fillMany } = inner;
+    const { openMany, fillMany, tree } = inner;
     if (inner.readNow !== undefined) this.readNow = inner.readNow.bind(inner);
+    if (tree !== undefined) {
+      this.tree = (digest, options) =>
+        limits.calls.run(() => tree.call(inner, digest, options), options?.signal);
+    }
     if (openMany !== undefined) {
       this.openMany = async (digests, options) => {
         const call = () => openMany.call(inner, digests, options);

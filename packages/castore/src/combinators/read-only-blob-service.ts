@@ -14,8 +14,7 @@ export class ReadOnlyBlobService implements BlobService {
   readonly #inner: BlobService;
   readonly openMany?: NonNullable<BlobService["openMany"]>;
   readonly fillMany?: NonNullable<BlobService["fillMany"]>;
-  readonly slice?: NonNullable<BlobService["slice"]>;
-  readonly outboard?: NonNullable<BlobService["outboard"]>;
+  readonly tree?: NonNullable<BlobService["tree"]>;
 
   readonly readNow?: NonNullable<BlobService["readNow"]>;
 
@@ -24,8 +23,7 @@ export class ReadOnlyBlobService implements BlobService {
     if (inner.openMany !== undefined) this.openMany = inner.openMany.bind(inner);
     if (inner.readNow !== undefined) this.readNow = inner.readNow.bind(inner);
     if (inner.fillMany !== undefined) this.fillMany = inner.fillMany.bind(inner);
-    if (inner.slice !== undefined) this.slice = inner.slice.bind(inner);
-    if (inner.outboard !== undefined) this.outboard = inner.outboard.bind(inner);
+    if (inner.tree !== undefined) this.tree = inner.tree.bind(inner);
   }
 
   has(digest: B3Digest, options?: CallOptions): Promise<boolean> {

@@ -44,7 +44,7 @@ export class BlobLayouts {
 
   /** Whether the server has a blob, asked anew. */
   async has(digest: B3Digest, options: CallOptions): Promise<boolean> {
-    return (await this.stat(digest, {}, options)) !== undefined;
+    return (await this.#stat(digest, {}, options)) !== undefined;
   }
 
   /** What it says of a blob; `undefined` when it does not have it. */
@@ -83,10 +83,9 @@ export class BlobLayouts {
     this.#known.delete(digest.key);
   }
 
-  /** Asks. `undefined` when the server does not have the blob. */
-  async stat(
+  async #stat(
     digest: B3Digest,
-    wanted: { readonly sendChunks?: boolean; readonly sendBao?: boolean },
+    wanted: { readonly sendChunks?: boolean },
     options: CallOptions,
   ): Promise<StatAnswer | undefined> {
     options.signal?.throwIfAborted();
@@ -105,7 +104,7 @@ export class BlobLayouts {
     sendChunks: boolean,
     options: CallOptions,
   ): Promise<BlobLayout | undefined> {
-    const answer = await this.stat(digest, { sendChunks }, options);
+    const answer = await this.#stat(digest, { sendChunks }, options);
     if (answer === undefined) return undefined;
     const layout = layoutOf(digest, answer, sendChunks);
     if (layout.size !== undefined) this.remember(digest, layout);

@@ -1,21 +1,17 @@
 import type { Transport } from "@connectrpc/connect";
-import { outboardBytes, treeOfOutboard } from "../bao/outboard.js";
-import { GROUP_LOG } from "../bao/tree-shape.js";
+import type { TreeParents } from "../bao/outboard.js";
 import type {
   BlobReader,
   BlobService,
-  ByteRange,
   CallOptions,
   ChunkMeta,
   OpenBlob,
   OpenManyOptions,
   OpenReadOptions,
-  OutboardOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
-import { sliceRange } from "../blobservice/blob-slice.js";
 import { readSource } from "../blobservice/read-source.js";
-import { concatBytes, plainBytes } from "../bytes.js";
+import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { createBlake3 } from "../hasher/blake3.js";
@@ -165,20 +161,8 @@ export class GrpcBlobService implements BlobService {
   }
 
   /** @throws {@link CastoreError} "UNSUPPORTED" when the server cannot prove parts of blobs */
-  async slice(
-    digest: B3Digest,
-    range: ByteRange,
-    options: CallOptions = {},
-  ): Promise<AsyncIterable<Uint8Array> | undefined> {
-    return this.#remote.ranges.slice(digest, sliceRange(range), options);
-  }
-
-  /** Also `undefined` when the server does not give it. */
-  async outboard(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined> {
-    const answer = await this.#layouts.stat(digest, { sendBao: true }, options);
-    const bao = plainBytes(answer?.message.bao ?? new Uint8Array(0));
-    if (bao.byteLength === 0 || bao.byteLength > options.maxBytes) return undefined;
-    return outboardBytes(treeOfOutboard(bao, GROUP_LOG), digest);
+  tree(digest: B3Digest, options: CallOptions = {}): Promise<TreeParents | undefined> {
+    return this.#remote.ranges.tree(digest, options);
   }
 
   /** Opens a blob whose length nobody tells: it is read to learn it. */

@@ -2,9 +2,10 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
 import { RangeService } from "@tvix/protos/range";
 import { afterEach, describe, expect, it } from "vitest";
-import { encodeLength } from "../bao/tree-shape.js";
-import type { BlobReader, ByteRange } from "../blobservice/blob-service.js";
-import { MemoryBlobService } from "../blobservice/memory.js";
+import { encodeSlice } from "../bao/encode-slice.js";
+import { treeOf } from "../bao/tree-builder.js";
+import { encodeLength, type SliceRange } from "../bao/tree-shape.js";
+import type { BlobReader } from "../blobservice/blob-service.js";
 import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
@@ -46,10 +47,12 @@ async function clientOf(messages: Messages, size = BLOB.byteLength): Promise<Grp
   return new GrpcBlobService(server.transport);
 }
 
-async function sliceOf(blob: Uint8Array, range: ByteRange): Promise<Uint8Array> {
-  const blobs = new MemoryBlobService();
-  const digest = await blobs.put([blob]);
-  return concatBytes(await collect((await blobs.slice(digest, range)) ?? expect.fail()));
+async function sliceOf(blob: Uint8Array, range: SliceRange): Promise<Uint8Array> {
+  const tree = treeOf(blob);
+  const read = async function* (start: number, end: number) {
+    yield blob.subarray(start, end);
+  };
+  return concatBytes(await collect(encodeSlice(tree, tree.digest, range, read)));
 }
 
 async function readPart(blobs: GrpcBlobService, digest: B3Digest = DIGEST): Promise<Uint8Array> {
@@ -144,41 +147,46 @@ describe("a server that never ends a slice", () => {
     await expect(readPart(blobs)).rejects.toMatchObject({ code: "CORRUPT" });
     await end;
   });
-
-  it("is left when a slice that is passed on does not end", async () => {
-    const right = await sliceOf(BLOB, PART);
-    const blobs = await clientOf(async function* (signal) {
-      while (!signal.aborted) yield right;
-    });
-    const slice = (await blobs.slice(DIGEST, PART)) ?? expect.fail("The blob is absent");
-    let length = 0;
-    const reading = (async () => {
-      for await (const piece of slice) length += piece.byteLength;
-    })();
-    await expect(reading).rejects.toMatchObject({ code: "CORRUPT" });
-    expect(length).toBeLessThanOrEqual(right.byteLength);
-  });
 });
 
-describe("a server that lies about an outboard", () => {
-  it.each<[string, (right: Uint8Array) => Uint8Array]>([
-    ["a wrong node", (right) => flipped(right, 100)],
-    [
-      "another length",
-      (right) => concatBytes([encodeLength(BLOB.byteLength * 2), right.subarray(8)]),
-    ],
-    ["an end that comes early", (right) => right.subarray(0, right.byteLength - 64)],
-    ["bytes behind the end", (right) => concatBytes([right, right])],
-    ["the start of a length", (right) => right.subarray(0, 5)],
-  ])("is caught: %s", async (_name, lie) => {
-    const backend = new MemoryBlobService();
-    await backend.put([BLOB]);
-    const right = (await backend.outboard(DIGEST, { maxBytes: 10_000 })) ?? expect.fail();
+describe("a server that lies about a tree", () => {
+  const long = seededBytes(2, 9 * KIB * KIB);
+  const tree = treeOf(long);
+  const { digest, top } = tree;
+
+  /** A client of a server that answers with these for the top and for each page. */
+  async function treeClient(length: number | bigint, ...parts: readonly Uint8Array[]) {
     server = await serveGrpc((router) => {
-      router.service(BlobServiceDesc, { stat: () => ({ bao: lie(right) }) });
+      router.service(RangeService, {
+        readTree: ({ page }) => ({
+          parents: parts[page === undefined ? 0 : page + 1] ?? new Uint8Array(0),
+          length: BigInt(length),
+        }),
+      });
     });
-    const blobs = new GrpcBlobService(server.transport);
-    const outboard = blobs.outboard(DIGEST, { maxBytes: 10_000 });
-    await expect(outboard).rejects.toMatchObject({ code: "CORRUPT" });
+    return new GrpcBlobService(server.transport);
+  }
+
+  it.each<[string, number | bigint, Uint8Array]>([
+    ["a wrong node", long.byteLength, flipped(top, 100)],
+    ["too few nodes", long.byteLength, top.subarray(64)],
+    ["too many nodes", long.byteLength, concatBytes([top, top])],
+    ["no nodes", long.byteLength, new Uint8Array(0)],
+    ["a length with fewer pages", 5 * KIB * KIB, top],
+    ["a length with more pages", 20 * KIB * KIB, top],
+    ["a length that no blob has", 2n ** 63n, top],
+  ])("is caught: %s", async (_name, length, parents) => {
+    const blobs = await treeClient(length, parents);
+    await expect(blobs.tree(digest)).rejects.toMatchObject({ code: "CORRUPT" });
+  });
+
+  it("is caught when it sends another page, or none", async () => {
+    const first = await tree.page(0);
+    const second = await tree.page(1);
+    const blobs = await treeClient(long.byteLength, top, second, first, new Uint8Array(0));
+    const got = (await blobs.tree(digest)) ?? expect.fail("The blob is absent");
+    for (const index of [0, 1, 2]) {
+      await expect(got.page(index)).rejects.toMatchObject({ code: "CORRUPT" });
+    }
   });
 });

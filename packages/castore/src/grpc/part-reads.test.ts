@@ -1,9 +1,16 @@
 import { toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ConnectRouter, type Transport } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type ServiceImpl,
+  type Transport,
+} from "@connectrpc/connect";
 import { BlobService as BlobServiceDesc } from "@tvix/protos/castore";
 import { RangeService } from "@tvix/protos/range";
 import { afterEach, describe, expect, it } from "vitest";
-import type { BlobReader, BlobService } from "../blobservice/blob-service.js";
+import type { BlobReader } from "../blobservice/blob-service.js";
+import { sliceOf } from "../blobservice/blob-slice.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
 import { concatBytes } from "../bytes.js";
 import { B3Digest } from "../digest.js";
@@ -73,11 +80,29 @@ function watched(transport: Transport, traffic: Traffic): Transport {
   };
 }
 
+/** Pieces of slices, as they go out. */
+type Slices = (offset: number, pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
 /** A server of ours over `backend`. */
-function ours(backend: BlobService) {
+function ours(backend: MemoryBlobService, slices?: Slices) {
   return (router: ConnectRouter): void => {
     registerBlobService(router, backend);
-    registerRangeService(router, backend);
+    if (slices === undefined) registerRangeService(router, backend);
+    else router.service(RangeService, { readSlice: scripted(backend, slices) });
+  };
+}
+
+function scripted(
+  backend: MemoryBlobService,
+  slices: Slices,
+): ServiceImpl<typeof RangeService>["readSlice"] {
+  return async function* (request) {
+    const digest = B3Digest.fromBytes(request.digest);
+    const [tree, reader] = [await backend.tree(digest), await backend.openRead(digest)];
+    if (tree === undefined || reader === undefined) throw new ConnectError("", Code.NotFound);
+    const range = { offset: Number(request.offset), length: Number(request.length) };
+    const pieces = sliceOf(digest, { reader, tree }, range);
+    for await (const data of slices(range.offset, pieces)) yield { data };
   };
 }
 
@@ -157,18 +182,14 @@ describe("a part of a blob, from a server that proves parts", () => {
     const backend = new MemoryBlobService();
     const bytes = seededBytes(2, 3 * MIB);
     const digest = await backend.put([bytes]);
-    const slice = backend.slice.bind(backend);
     let breaks = 2;
-    backend.slice = async (...call) => {
-      const pieces = await slice(...call);
-      return (async function* () {
-        for await (const piece of pieces ?? []) {
-          yield piece;
-          if (breaks-- > 0) throw new ConnectError("gone", Code.Unavailable);
-        }
-      })();
+    const slices: Slices = async function* (_offset, pieces) {
+      for await (const piece of pieces) {
+        yield piece;
+        if (breaks-- > 0) throw new ConnectError("gone", Code.Unavailable);
+      }
     };
-    const { blobs } = await clientOf(ours(backend));
+    const { blobs } = await clientOf(ours(backend, slices));
     const read = await part(await open(blobs, digest), 1000, 2 * MIB);
     expectSameBytes(read, bytes.subarray(1000, 1000 + 2 * MIB));
     expect(breaks).toBeLessThan(0);
@@ -178,12 +199,11 @@ describe("a part of a blob, from a server that proves parts", () => {
     const backend = new MemoryBlobService();
     const bytes = seededBytes(2, 3 * MIB);
     const digest = await backend.put([bytes]);
-    const slice = backend.slice.bind(backend);
-    backend.slice = async (asked, range, options) => {
-      if ((range.offset ?? 0) >= MIB) throw new ConnectError("gone", Code.Unavailable);
-      return slice(asked, range, options);
+    const slices: Slices = async function* (offset, pieces) {
+      if (offset >= MIB) throw new ConnectError("gone", Code.Unavailable);
+      yield* pieces;
     };
-    const { blobs } = await clientOf(ours(backend));
+    const { blobs } = await clientOf(ours(backend, slices));
     const seen: Uint8Array[] = [];
     const reading = (async () => {
       const reader = await open(blobs, digest);
@@ -197,9 +217,9 @@ describe("a part of a blob, from a server that proves parts", () => {
     const backend = new MemoryBlobService();
     const digest = await backend.put([seededBytes(2, MIB)]);
     let isGone = false;
-    const [openRead, slice] = [backend.openRead.bind(backend), backend.slice.bind(backend)];
+    const [openRead, tree] = [backend.openRead.bind(backend), backend.tree.bind(backend)];
     backend.openRead = async (...call) => (isGone ? undefined : openRead(...call));
-    backend.slice = async (...call) => (isGone ? undefined : slice(...call));
+    backend.tree = async (...call) => (isGone ? undefined : tree(...call));
     const { blobs } = await clientOf(ours(backend));
     const reader = await open(blobs, digest);
     isGone = true;
@@ -225,12 +245,11 @@ describe("a part of a blob, from a server that does not prove parts", () => {
 
   it("goes on in chunks when the server forgets how to prove them", async () => {
     const backend = chunked(bytes, 200 * KIB);
-    const slice = backend.slice.bind(backend);
-    backend.slice = async (asked, range, options) => {
-      if ((range.offset ?? 0) >= MIB) throw new ConnectError("what?", Code.Unimplemented);
-      return slice(asked, range, options);
+    const slices: Slices = async function* (offset, pieces) {
+      if (offset >= MIB) throw new ConnectError("what?", Code.Unimplemented);
+      yield* pieces;
     };
-    const { blobs } = await clientOf(ours(backend));
+    const { blobs } = await clientOf(ours(backend, slices));
     const read = await part(await open(blobs, digest), 1000, 2 * MIB);
     expectSameBytes(read, bytes.subarray(1000, 1000 + 2 * MIB));
   });
@@ -267,40 +286,25 @@ describe("a part of a blob, from a server that does not prove parts", () => {
   });
 });
 
-describe("slice()", () => {
+describe("tree()", () => {
   it("is not supported by a server without the service", async () => {
     const backend = new MemoryBlobService();
     const digest = await backend.put([Uint8Array.of(1)]);
     const { blobs, traffic } = await clientOf((router) => registerBlobService(router, backend));
     for (let i = 0; i < 2; i++) {
-      await expect(blobs.slice(digest, {})).rejects.toMatchObject({ code: "UNSUPPORTED" });
+      await expect(blobs.tree(digest)).rejects.toMatchObject({ code: "UNSUPPORTED" });
     }
-    expect(traffic.calls).toEqual(["ReadSlice"]);
+    expect(traffic.calls).toEqual(["ReadTree"]);
   });
 
-  it("ends on the server when it is left", async () => {
-    const { promise, resolve } = withResolvers();
-    const { blobs } = await clientOf((router) => {
-      router.service(RangeService, {
-        readSlice: async function* (_request, { signal }) {
-          signal.addEventListener("abort", () => resolve());
-          const header = new Uint8Array(8);
-          header[3] = 1;
-          yield { data: header };
-          while (!signal.aborted) await new Promise((done) => setImmediate(done));
-        },
-      });
-    });
-    const slice = (await blobs.slice(blake3(Uint8Array.of(1)), {})) ?? expect.fail("It is absent");
-    for await (const _ of slice) break;
-    await promise;
+  it("fetches the pages that are used", async () => {
+    const backend = new MemoryBlobService();
+    const digest = await backend.put([seededBytes(6, 9 * MIB)]);
+    const { blobs, traffic } = await clientOf(ours(backend));
+    const tree = (await blobs.tree(digest)) ?? expect.fail("The blob is absent");
+    expect(traffic.calls).toEqual(["ReadTree"]);
+    expect(await tree.page(1)).toEqual(await (await backend.tree(digest))?.page(1));
+    expect(traffic.calls).toEqual(["ReadTree", "ReadTree"]);
+    expect(traffic.received).toBeLessThan(17 * KIB);
   });
 });
-
-function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((fulfil) => {
-    resolve = fulfil;
-  });
-  return { promise, resolve };
-}

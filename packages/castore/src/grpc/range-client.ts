@@ -1,12 +1,14 @@
 import { Code, type Transport } from "@connectrpc/connect";
-import { RangeService } from "@tvix/protos/range";
+import { RangeService, type ReadTreeResponse } from "@tvix/protos/range";
+import { isPageOf, isTopOf, pageBytes, type TreeParents } from "../bao/outboard.js";
 import { SliceDecoder } from "../bao/slice-decoder.js";
-import type { SliceRange } from "../bao/tree-shape.js";
+import { GROUP_LOG, type SliceRange, TreeShape } from "../bao/tree-shape.js";
 import type { CallOptions } from "../blobservice/blob-service.js";
+import { plainBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
-import { callServerStreamOnce, isStatus, retrying } from "./call.js";
+import { callServerStreamOnce, callUnary, isStatus, retrying } from "./call.js";
 import { CONTENT_PACE, nonEmpty } from "./remote-reading.js";
 
 /**
@@ -52,42 +54,52 @@ export class RangeClient {
   }
 
   /**
-   * The slice itself. It is checked on its way through, so that it ends where it has to.
+   * The tree of a blob; its nodes are compared with the digest as they come.
    *
    * @returns `undefined` when the blob is not stored
    * @throws {@link CastoreError} "UNSUPPORTED" when the server does not have the service
    */
-  async slice(
-    digest: B3Digest,
-    range: SliceRange,
-    options: CallOptions,
-  ): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const slice = this.#checked(digest, range, options);
-    // The length comes first, always: with it, it is known whether the blob is there.
-    const first = await this.#attempt(digest, options, () =>
-      slice.next().catch((error: unknown): typeof NOT_STORED => {
-        if (isStatus(error, Code.NotFound)) return NOT_STORED;
-        throw error;
-      }),
-    );
-    if (first === undefined) {
-      throw new CastoreError("UNSUPPORTED", `Cannot prove blob ${digest}: the server cannot`);
-    }
-    if (first === NOT_STORED) return undefined;
-    return goOn(first, slice, digest, options);
+  async tree(digest: B3Digest, options: CallOptions): Promise<TreeParents | undefined> {
+    const answer = await this.#readTree(digest, undefined, options);
+    if (answer === undefined) return undefined;
+    const { length, parents: top } = answer;
+    const isLength = length <= Number.MAX_SAFE_INTEGER;
+    const shape = isLength ? new TreeShape(Number(length), GROUP_LOG) : undefined;
+    if (shape === undefined || !isTopOf(top, shape, digest)) throw wrongTree(digest);
+    const tree = { length: shape.length, groupLog: GROUP_LOG, top: plainBytes(top) };
+    return {
+      ...tree,
+      page: async (index, signal) => {
+        if (pageBytes(shape, index) === 0) return NO_PARENTS;
+        const page = await this.#readTree(digest, index, signal === undefined ? {} : { signal });
+        if (page === undefined || !isPageOf(page.parents, tree, digest, index)) {
+          throw wrongTree(digest);
+        }
+        return plainBytes(page.parents);
+      },
+    };
   }
 
-  async *#checked(
+  /** @returns `undefined` when the blob is not stored */
+  async #readTree(
     digest: B3Digest,
-    range: SliceRange,
+    page: number | undefined,
     options: CallOptions,
-  ): AsyncGenerator<Uint8Array, void, undefined> {
-    const decoder = new SliceDecoder(digest, range);
-    for await (const data of this.#messages(digest, range, options)) {
-      decoder.push(data);
-      yield data;
+  ): Promise<ReadTreeResponse | undefined> {
+    const input = { digest: digest.toBytes(), ...(page === undefined ? {} : { page }) };
+    const answer = await this.#attempt(digest, options, async () => {
+      try {
+        const { readTree } = RangeService.method;
+        return (await callUnary(this.#transport, readTree, input, options)).message;
+      } catch (error) {
+        if (isStatus(error, Code.NotFound)) return NOT_STORED;
+        throw error;
+      }
+    });
+    if (answer === undefined) {
+      throw new CastoreError("UNSUPPORTED", `Cannot prove blob ${digest}: the server cannot`);
     }
-    decoder.finish();
+    return answer === NOT_STORED ? undefined : answer;
   }
 
   #messages(
@@ -124,23 +136,11 @@ export class RangeClient {
   }
 }
 
-/** What stands for the start of the slice of a blob that is not stored. */
+/** What stands for the tree of a blob that is not stored. */
 const NOT_STORED = "not stored";
 
-/** The rest of a stream of which the first step is taken. */
-async function* goOn(
-  first: IteratorResult<Uint8Array, void>,
-  rest: AsyncGenerator<Uint8Array, void, undefined>,
-  digest: B3Digest,
-  { signal }: CallOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    if (first.done !== true) yield first.value;
-    yield* rest;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw connectToCastoreError(error, `Cannot read blob ${digest}`);
-  } finally {
-    await rest.return();
-  }
+const NO_PARENTS = new Uint8Array(0);
+
+function wrongTree(digest: B3Digest): CastoreError {
+  return new CastoreError("CORRUPT", `Cannot prove blob ${digest}: the tree that came is wrong`);
 }

@@ -1,4 +1,4 @@
-import { GROUP_LOG } from "../bao/tree-shape.js";
+import type { TreeParents } from "../bao/outboard.js";
 import type {
   BlobPlace,
   BlobReader,
@@ -9,10 +9,8 @@ import type {
   FillManyOptions,
   OpenBlob,
   OpenManyOptions,
-  OutboardOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
-import { outboardOf, sliceOf } from "../blobservice/blob-slice.js";
 import { resolveRange } from "../blobservice/byte-range.js";
 import type { BlobChunks, ChunkedBlobUpload } from "../blobservice/chunked-blob-upload.js";
 import { readSource } from "../blobservice/read-source.js";
@@ -193,23 +191,9 @@ export class LocalBlobService implements BlobService, ChunkedBlobUpload {
     return this.#chunkList(digest);
   }
 
-  async slice(
-    digest: B3Digest,
-    range: ByteRange,
-    options: CallOptions = {},
-  ): Promise<AsyncIterable<Uint8Array> | undefined> {
+  async tree(digest: B3Digest, options: CallOptions = {}): Promise<TreeParents | undefined> {
     const reader = await this.openRead(digest, options);
-    if (reader === undefined) return undefined;
-    const tree = await this.#trees.of(digest, reader, options);
-    return sliceOf(digest, { reader, tree }, range, options);
-  }
-
-  async outboard(digest: B3Digest, options: OutboardOptions): Promise<Uint8Array | undefined> {
-    const reader = await this.openRead(digest, options);
-    if (reader === undefined) return undefined;
-    const shape = { length: reader.size, groupLog: GROUP_LOG };
-    const tree = () => this.#trees.of(digest, reader, options);
-    return outboardOf(digest, shape, tree, options.maxBytes);
+    return reader && this.#trees.of(digest, reader, options);
   }
 
   #hasSingle(digest: B3Digest): boolean {

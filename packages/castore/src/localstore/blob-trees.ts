@@ -1,11 +1,11 @@
 import {
-  isTreeOf,
+  isPageOf,
+  isTopOf,
   PAGE_GROUPS,
   pageBytes,
   pageCount,
   type TreeParents,
   topBytes,
-  valueOfPage,
 } from "../bao/outboard.js";
 import { pageOf, TreeBuilder, type TreePage } from "../bao/tree-builder.js";
 import { GROUP_LOG, TreeShape } from "../bao/tree-shape.js";
@@ -14,7 +14,8 @@ import { concatBytes } from "../bytes.js";
 import { type B3Digest, DIGEST_LENGTH } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { LastUsed } from "../last-used.js";
-import { SingleFlight } from "../single-flight.js";
+import { orAbort } from "../or-abort.js";
+import { Semaphore } from "../semaphore.js";
 import { IndexDerivedCache } from "./keyed-records.js";
 import type { DerivedCache, KeyedRecord } from "./record-store.js";
 import type { StoreCore } from "./store-core.js";
@@ -41,7 +42,9 @@ export class BlobTrees {
     MAX_MEMORY_BYTES,
     ({ byteLength }) => byteLength,
   );
-  readonly #builds = new SingleFlight<Uint8Array>();
+  /** Trees that are being made, by digest. */
+  readonly #builds = new Map<string, Promise<Uint8Array>>();
+  readonly #turn = new Semaphore(1);
 
   constructor(core: StoreCore) {
     this.#core = core;
@@ -60,17 +63,17 @@ export class BlobTrees {
       length: reader.size,
       groupLog: GROUP_LOG,
       top,
-      page: (index) => this.#page(blob, top, index, options),
+      page: (index, signal) => this.#page(blob, top, index, signal === undefined ? {} : { signal }),
     };
   }
 
   async #top(blob: SizedBlob, { signal }: CallOptions): Promise<Uint8Array> {
     const pages = pageCount(blob.shape);
     if (pages === 1) return new Uint8Array(0);
-    const isRight = (top: Uint8Array): boolean => isTreeOf(top, pages, blob.digest.toBytes(), true);
+    const isRight = (top: Uint8Array): boolean => isTopOf(top, blob.shape, blob.digest);
     return (
       (await this.#known(keyOf(blob.digest), topBytes(blob.shape), isRight)) ??
-      (await this.#builds.run(blob.digest.key, (ended) => this.#build(blob, ended), signal))
+      (await orAbort(this.#buildOnce(blob), signal))
     );
   }
 
@@ -82,9 +85,8 @@ export class BlobTrees {
   ): Promise<Uint8Array> {
     const { digest, shape } = blob;
     const byteLength = pageBytes(shape, index);
-    const value = valueOfPage({ length: shape.length, groupLog: GROUP_LOG, top }, digest, index);
-    const isRight = (page: Uint8Array): boolean =>
-      isTreeOf(page, byteLength / 64 + 1, value, pageCount(shape) === 1);
+    const tree = { length: shape.length, groupLog: GROUP_LOG, top };
+    const isRight = (page: Uint8Array): boolean => isPageOf(page, tree, digest, index);
     const key = keyOf(digest, index);
     const known = await this.#known(key, byteLength, isRight);
     if (known !== undefined) return known;
@@ -109,12 +111,29 @@ export class BlobTrees {
     return kept;
   }
 
+  /**
+   * Makes the tree of a blob, one at a time. Goes on when nobody waits any more: that of a very long blob takes longer
+   * than clients are patient, and they come again.
+   */
+  #buildOnce(blob: SizedBlob): Promise<Uint8Array> {
+    const { key } = blob.digest;
+    const known = this.#builds.get(key);
+    if (known !== undefined) return known;
+    const build = this.#turn.run(() => this.#build(blob));
+    this.#builds.set(key, build);
+    const forget = (): void => void this.#builds.delete(key);
+    build.then(forget, forget);
+    return build;
+  }
+
   /** Reads all of a blob and makes its tree. Gives the top of it. */
-  async #build({ digest, reader }: SizedBlob, signal: AbortSignal): Promise<Uint8Array> {
+  async #build({ digest, reader }: SizedBlob): Promise<Uint8Array> {
+    const made = this.#memory.get(digest.key);
+    if (made !== undefined) return made;
     const builder = new TreeBuilder(GROUP_LOG);
     const turns = new Turns();
     let pages: TreePage[] = [];
-    for await (const piece of reader.stream({}, { signal })) {
+    for await (const piece of reader.stream()) {
       pages.push(...builder.push(piece));
       await turns.next();
       if (pages.length < PAGES_PER_WRITE) continue;

@@ -1,7 +1,9 @@
 import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { BlobService as BlobServiceDesc, type StatBlobRequest } from "@tvix/protos/castore";
 import { SnixBlobService } from "@tvix/protos/snix";
+import { GROUP_LOG, TreeShape } from "../bao/tree-shape.js";
 import type { BlobService, ChunkMeta } from "../blobservice/blob-service.js";
+import { outboardOf } from "../blobservice/blob-slice.js";
 import type { B3Digest } from "../digest.js";
 import { notFound } from "./blob-not-found.js";
 import { digestField } from "./digest-field.js";
@@ -58,9 +60,10 @@ class BlobHandlers {
     context.responseHeader.set(BLOB_SIZE_HEADER, String(reader.size));
     const chunks = request.sendChunks ? await this.#toldChunks(digest, signal) : [];
     const room = PEER_MESSAGE_BYTES - BAO_FIELD_BYTES - chunks.length * CHUNK_META_BYTES;
-    const bao = request.sendBao
-      ? await this.#blobs.outboard?.(digest, { maxBytes: room, signal })
-      : undefined;
+    const { outboardBytes } = new TreeShape(reader.size, GROUP_LOG);
+    const isTold = request.sendBao && outboardBytes <= room;
+    const tree = isTold ? await this.#blobs.tree?.(digest, { signal }) : undefined;
+    const bao = tree && (await outboardOf(digest, tree, room, { signal }));
     return bao === undefined ? { chunks } : { chunks, bao };
   }
 

@@ -66,7 +66,7 @@ const directories = (server: GrpcServer) => new GrpcDirectoryService(server.tran
 
 blobServiceSuite("grpc to memory", () => overMemory(true, blobs));
 blobServiceSuite("grpc to memory, services of tvix", () => overMemory(false, blobs), {
-  slices: false,
+  trees: false,
 });
 blobServiceSuite("grpc to local", () => overLocal(blobs), { chunking: true });
 directoryServiceSuite("grpc to memory", () => overMemory(true, directories));

@@ -2,6 +2,7 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { RangeService } from "@tvix/protos/range";
 import { afterEach, describe, expect, it } from "vitest";
 import { SliceDecoder } from "../bao/slice-decoder.js";
+import { treeOf } from "../bao/tree-builder.js";
 import type { BlobService } from "../blobservice/blob-service.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
 import { concatBytes } from "../bytes.js";
@@ -71,7 +72,7 @@ describe("RangeService.ReadSlice", () => {
     const blobs = new MemoryBlobService();
     const digest = await blobs.put([BLOB]);
     const without = new Proxy<BlobService>(blobs, {
-      get: (target, name) => (name === "slice" ? undefined : Reflect.get(target, name, target)),
+      get: (target, name) => (name === "tree" ? undefined : Reflect.get(target, name, target)),
     });
     const client = await clientOf(without);
     expect(await statusOf(client.readSlice({ digest: digest.toBytes() }))).toBe("Unimplemented");
@@ -80,15 +81,13 @@ describe("RangeService.ReadSlice", () => {
   it("tells of failures, before the slice and in the middle of it", async () => {
     const error = new CastoreError("CORRUPT", "it is damaged");
     const blobs = new MemoryBlobService();
-    blobs.slice = () => Promise.reject(error);
+    const digest = await blobs.put([BLOB]);
+    const request = { digest: digest.toBytes(), length: 10n };
     const client = await clientOf(blobs);
-    expect(await statusOf(client.readSlice({ digest: NOWHERE.toBytes() }))).toBe("DataLoss");
-    blobs.slice = async () =>
-      (async function* () {
-        yield new Uint8Array(8);
-        throw error;
-      })();
-    expect(await statusOf(client.readSlice({ digest: NOWHERE.toBytes() }))).toBe("DataLoss");
+    blobs.tree = () => Promise.reject(error);
+    expect(await statusOf(client.readSlice(request))).toBe("DataLoss");
+    blobs.tree = async () => ({ ...treeOf(BLOB), page: () => Promise.reject(error) });
+    expect(await statusOf(client.readSlice(request))).toBe("DataLoss");
     const call = { service: "tvix.castore.range.v1.RangeService", method: "ReadSlice" };
     expect(reported).toEqual([
       { error, call },
@@ -102,16 +101,51 @@ describe("RangeService.ReadSlice", () => {
       ended = resolve;
     });
     const blobs = new MemoryBlobService();
-    blobs.slice = async (_digest, _range, options) =>
-      (async function* () {
+    const digest = await blobs.put([BLOB]);
+    blobs.openRead = async (_digest, options) => ({
+      size: BLOB.byteLength,
+      stream: async function* () {
         options?.signal?.addEventListener("abort", () => ended());
-        while (options?.signal?.aborted !== true) yield new Uint8Array(1000);
-      })();
+        yield BLOB.subarray(0, 500_000);
+        while (options?.signal?.aborted !== true) await new Promise((go) => setImmediate(go));
+      },
+    });
     const client = await clientOf(blobs);
     const cancel = new AbortController();
-    const request = { digest: NOWHERE.toBytes() };
+    const request = { digest: digest.toBytes(), length: 2_000_000n };
     for await (const _ of client.readSlice(request, { signal: cancel.signal })) break;
     cancel.abort();
     await end;
+  });
+});
+
+describe("RangeService.ReadTree", () => {
+  const long = seededBytes(2, 9 * 1024 * 1024);
+
+  it("answers with the top of a tree and its pages", async () => {
+    const blobs = new MemoryBlobService();
+    const digest = await blobs.put([long]);
+    const tree = treeOf(long);
+    const client = await clientOf(blobs);
+    const top = await client.readTree({ digest: digest.toBytes() });
+    expect(top.parents).toEqual(tree.top);
+    expect(top.length).toBe(BigInt(long.byteLength));
+    for (const page of [0, 1, 2]) {
+      const { parents, length } = await client.readTree({ digest: digest.toBytes(), page });
+      expect(parents).toEqual(await tree.page(page));
+      expect(length).toBe(BigInt(long.byteLength));
+    }
+  });
+
+  it("refuses pages that are not there, and digests of another length", async () => {
+    const blobs = new MemoryBlobService();
+    const digest = (await blobs.put([long])).toBytes();
+    const client = await clientOf(blobs);
+    const status = async (call: Promise<unknown>) =>
+      Code[ConnectError.from(await call.catch((error: unknown) => error)).code];
+    expect(await status(client.readTree({ digest, page: 3 }))).toBe("InvalidArgument");
+    expect(await status(client.readTree({ digest, page: 2 ** 32 - 1 }))).toBe("InvalidArgument");
+    expect(await status(client.readTree({ digest: digest.subarray(1) }))).toBe("InvalidArgument");
+    expect(await status(client.readTree({ digest: NOWHERE.toBytes() }))).toBe("NotFound");
   });
 });

@@ -1,12 +1,20 @@
 import type { ConnectRouter, HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import { RangeService, type ReadSliceRequest } from "@tvix/protos/range";
+import { RangeService, type ReadSliceRequest, type ReadTreeRequest } from "@tvix/protos/range";
+import { pageCount } from "../bao/outboard.js";
+import { TreeShape } from "../bao/tree-shape.js";
 import type { BlobService } from "../blobservice/blob-service.js";
+import { sliceOf } from "../blobservice/blob-slice.js";
+import { CastoreError } from "../errors.js";
 import { notFound } from "./blob-not-found.js";
 import { digestField } from "./digest-field.js";
-import { answerStream, type RpcOptions } from "./handler-call.js";
+import { answer, answerStream, type RpcOptions } from "./handler-call.js";
+import { PEER_MESSAGE_BYTES } from "./limits.js";
 
 /** A store that proves parts of blobs. */
-type SlicingService = BlobService & Required<Pick<BlobService, "slice">>;
+type ProvingService = BlobService & Required<Pick<BlobService, "tree">>;
+
+/** Bytes of an answer besides the parents, at most. */
+const ANSWER_BYTES = 16;
 
 /**
  * Serves `tvix.castore.range.v1`, with which a client checks parts of blobs against the digest of the whole. Serves
@@ -17,28 +25,53 @@ export function registerRangeService(
   blobs: BlobService,
   options: RpcOptions = {},
 ): void {
-  if (!canSlice(blobs)) return;
+  if (!canProve(blobs)) return;
   const implementation: ServiceImpl<typeof RangeService> = {
     readSlice: (request, context) =>
       answerStream(context, options, readSlice(blobs, request, context)),
+    readTree: (request, context) =>
+      answer(context, options, () => readTree(blobs, request, context)),
   };
   router.service(RangeService, implementation);
 }
 
 async function* readSlice(
-  blobs: SlicingService,
+  blobs: ProvingService,
   request: ReadSliceRequest,
   { signal }: HandlerContext,
 ) {
   const digest = digestField(request.digest);
   const range = { offset: toNumber(request.offset), length: toNumber(request.length) };
-  const slice = await blobs.slice(digest, range, { signal });
-  if (slice === undefined) throw notFound(digest);
-  for await (const data of slice) yield { data };
+  const tree = await blobs.tree(digest, { signal });
+  const reader = tree && (await blobs.openRead(digest, { signal }));
+  if (tree === undefined || reader === undefined) throw notFound(digest);
+  for await (const data of sliceOf(digest, { reader, tree }, range, { signal })) yield { data };
 }
 
-function canSlice(blobs: BlobService): blobs is SlicingService {
-  return blobs.slice !== undefined;
+async function readTree(
+  blobs: ProvingService,
+  request: ReadTreeRequest,
+  { signal }: HandlerContext,
+) {
+  const digest = digestField(request.digest);
+  const tree = await blobs.tree(digest, { signal });
+  if (tree === undefined) throw notFound(digest);
+  const { page } = request;
+  if (page !== undefined && page >= pageCount(new TreeShape(tree.length, tree.groupLog))) {
+    throw new CastoreError("INVALID_ARGUMENT", `Cannot read page ${page} of a tree: it has fewer`);
+  }
+  const parents = page === undefined ? tree.top : await tree.page(page, signal);
+  if (parents.byteLength > PEER_MESSAGE_BYTES - ANSWER_BYTES) {
+    throw new CastoreError(
+      "UNSUPPORTED",
+      `Cannot send the tree of blob ${digest}: it is too large`,
+    );
+  }
+  return { parents, length: BigInt(tree.length) };
+}
+
+function canProve(blobs: BlobService): blobs is ProvingService {
+  return blobs.tree !== undefined;
 }
 
 /** More than a number can hold is past the end of any blob. */

@@ -19,7 +19,7 @@ export interface BlobServiceSuiteOptions {
   /** Whether large blobs are cut, so that `chunks()` has pieces to tell of; false by default. */
   readonly chunking?: boolean;
   /** False where parts cannot be proved although there is a method for it; by default, the method tells. */
-  readonly slices?: false;
+  readonly trees?: false;
 }
 
 /** The service of the test that runs. */

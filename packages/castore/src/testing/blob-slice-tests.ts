@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { outboardBytes } from "../bao/outboard.js";
+import { outboardBytes, type TreeParents } from "../bao/outboard.js";
 import { SliceDecoder } from "../bao/slice-decoder.js";
 import { treeOf } from "../bao/tree-builder.js";
-import type { BlobService, ByteRange } from "../blobservice/blob-service.js";
-import { sliceRange } from "../blobservice/blob-slice.js";
+import type { BlobReader, BlobService, ByteRange } from "../blobservice/blob-service.js";
+import { outboardOf, sliceOf, sliceRange } from "../blobservice/blob-slice.js";
 import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
@@ -17,16 +17,25 @@ const KIB = 1024;
 const LONG_BYTES = 4800 * KIB + 100;
 
 /** A service that proves parts of blobs. */
-type SlicingService = Required<Pick<BlobService, "slice" | "outboard">>;
+type ProvingService = Required<Pick<BlobService, "tree" | "openRead">>;
+
+/** A blob and its tree. */
+async function open(
+  service: ProvingService,
+  digest: B3Digest,
+): Promise<{ readonly tree: TreeParents; readonly reader: BlobReader }> {
+  const [tree, reader] = [await service.tree(digest), await service.openRead(digest)];
+  if (tree === undefined || reader === undefined) expect.fail(`Blob ${digest} is not stored`);
+  return { tree, reader };
+}
 
 /** What a slice proves, and how long it is. */
 async function readSlice(
-  service: SlicingService,
+  service: ProvingService,
   digest: B3Digest,
   range: ByteRange,
 ): Promise<{ content: Uint8Array; inputLength: number | undefined; sliceLength: number }> {
-  const slice = await service.slice(digest, range);
-  if (slice === undefined) expect.fail(`Blob ${digest} is not stored`);
+  const slice = sliceOf(digest, await open(service, digest), range);
   const decoder = new SliceDecoder(digest, sliceRange(range));
   const parts: Uint8Array[] = [];
   let sliceLength = 0;
@@ -40,7 +49,7 @@ async function readSlice(
 }
 
 /**
- * What `slice()` and `outboard()` promise; skipped for services that do not have them.
+ * What `tree()` promises; skipped for services that do not have it.
  *
  * @internal
  */
@@ -48,16 +57,15 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
   const long = seededBytes(60, LONG_BYTES);
   const nowhere = blake3(seededBytes(61, 77));
 
-  function slicing(skip: (note: string) => never): SlicingService {
+  function proving(skip: (note: string) => never): ProvingService {
     const service = test.service();
-    const { slice, outboard } = service;
-    const isOff = test.options.slices === false;
-    if (isOff || slice === undefined || outboard === undefined)
-      return skip("this service proves no parts");
-    return { slice: slice.bind(service), outboard: outboard.bind(service) };
+    const { tree } = service;
+    const isOff = test.options.trees === false;
+    if (isOff || tree === undefined) return skip("this service proves no parts");
+    return { tree: tree.bind(service), openRead: service.openRead.bind(service) };
   }
 
-  describe("slice()", () => {
+  describe("tree() and sliceOf()", () => {
     it.for([
       ["at the start", { length: 10 }],
       ["in the middle", { offset: 1_000_000, length: 70_000 }],
@@ -66,7 +74,7 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
       ["beyond the end", { offset: LONG_BYTES - 200, length: 10_000 }],
       ["of everything", {}],
     ] as const)("proves a part %s", async ([, range], { skip }) => {
-      const service = slicing(skip);
+      const service = proving(skip);
       const digest = await test.service().put([long]);
       const { offset = 0, length = LONG_BYTES } = range as ByteRange;
       const { content } = await readSlice(service, digest, range);
@@ -76,7 +84,7 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
     it.for([0, 1, 1000, 16 * KIB, 16 * KIB + 1, 300_000])(
       "proves a blob of %i bytes, and its length",
       async (size, { skip }) => {
-        const service = slicing(skip);
+        const service = proving(skip);
         const blob = seededBytes(62, size);
         const digest = await test.service().put([blob]);
         const { content, inputLength } = await readSlice(service, digest, {});
@@ -88,7 +96,7 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
     it.for([LONG_BYTES, LONG_BYTES + 5, Number.MAX_SAFE_INTEGER])(
       "proves the length alone, from offset %i",
       async (offset, { skip }) => {
-        const service = slicing(skip);
+        const service = proving(skip);
         const digest = await test.service().put([long]);
         const { content, inputLength } = await readSlice(service, digest, { offset, length: 5 });
         expect(content.byteLength).toBe(0);
@@ -97,7 +105,7 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
     );
 
     it("is little longer than what it proves", async ({ skip }) => {
-      const service = slicing(skip);
+      const service = proving(skip);
       const digest = await test.service().put([long]);
       const range = { offset: 3_000_000, length: 4 * KIB };
       expect((await readSlice(service, digest, range)).sliceLength).toBeLessThan(34 * KIB);
@@ -106,17 +114,17 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
     it("is the same from a service that was opened again", async ({ skip }) => {
       const { reopen } = test.harness();
       if (reopen === undefined) return skip("what this service holds ends with it");
-      const service = slicing(skip);
+      const service = proving(skip);
       const digest = await test.service().put([long]);
       const range = { offset: 4_000_000, length: 100 };
       await readSlice(service, digest, range);
-      const again = (await reopen.call(test.harness())) as BlobService & SlicingService;
+      const again = (await reopen.call(test.harness())) as BlobService & ProvingService;
       const { content } = await readSlice(again, digest, range);
       expectSameBytes(content, long.subarray(4_000_000, 4_000_100));
     });
 
     it("gives what many ask for at the same time", async ({ skip }) => {
-      const service = slicing(skip);
+      const service = proving(skip);
       const digest = await test.service().put([long]);
       const offsets = Array.from({ length: 20 }, (_, i) => i * 200_000);
       const all = await Promise.all(
@@ -129,11 +137,11 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
     });
 
     it("is undefined for a blob that is not stored", async ({ skip }) => {
-      expect(await slicing(skip).slice(nowhere, {})).toBeUndefined();
+      expect(await proving(skip).tree(nowhere)).toBeUndefined();
     });
 
     it("refuses ranges that are none", async ({ skip }) => {
-      const service = slicing(skip);
+      const service = proving(skip);
       const digest = await test.service().put([long]);
       for (const range of [{ offset: -1 }, { length: -1 }, { offset: 0.5 }, { length: 2 ** 60 }]) {
         const read = readSlice(service, digest, range);
@@ -142,35 +150,34 @@ export function blobSliceTests(test: BlobServiceUnderTest): void {
     });
 
     it("ends with the reason of its signal", async ({ skip }) => {
-      const service = slicing(skip);
+      const service = proving(skip);
       const digest = await test.service().put([long]);
       const reason = new Error("enough");
-      const call = service.slice(digest, {}, { signal: AbortSignal.abort(reason) });
+      const call = service.tree(digest, { signal: AbortSignal.abort(reason) });
       await expect(call).rejects.toBe(reason);
     });
   });
 
-  describe("outboard()", () => {
+  describe("tree() and outboardOf()", () => {
     it.for([0, 16 * KIB, 16 * KIB + 1, 1_000_000, LONG_BYTES])(
       "gives the nodes of the tree over %i bytes",
       async (size, { skip }) => {
-        const service = slicing(skip);
+        const service = proving(skip);
         const blob = long.subarray(0, size);
         const digest = await test.service().put([blob]);
-        const outboard = await service.outboard(digest, { maxBytes: 100_000 });
+        const { tree } = await open(service, digest);
+        const outboard = await outboardOf(digest, tree, 100_000);
         const expected = await outboardBytes(treeOf(blob), digest);
         if (outboard === undefined) expect.fail("There is no outboard");
         expectSameBytes(outboard, expected);
       },
     );
 
-    it("gives none that is longer than is wanted, and none of a blob that is not stored", async ({
-      skip,
-    }) => {
-      const service = slicing(skip);
+    it("gives none that is longer than is wanted", async ({ skip }) => {
+      const service = proving(skip);
       const digest = await test.service().put([long]);
-      expect(await service.outboard(digest, { maxBytes: 10_000 })).toBeUndefined();
-      expect(await service.outboard(nowhere, { maxBytes: 10_000 })).toBeUndefined();
+      const { tree } = await open(service, digest);
+      expect(await outboardOf(digest, tree, 10_000)).toBeUndefined();
     });
   });
 }

@@ -1,3 +1,4 @@
+import type { TreeParents } from "../bao/outboard.js";
 import type {
   BlobReader,
   BlobService,
@@ -53,6 +54,10 @@ export class ChunkingBlobService implements BlobService {
   ): Promise<readonly ChunkMeta[] | undefined> {
     options.signal?.throwIfAborted();
     return this.#lists.get(digest.key) ?? (await this.#blobs.chunks(digest, options));
+  }
+
+  tree(digest: B3Digest, options?: CallOptions): Promise<TreeParents | undefined> {
+    return this.#blobs.tree(digest, options);
   }
 
   async #store(bytes: Uint8Array): Promise<B3Digest> {

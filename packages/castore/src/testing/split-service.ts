@@ -2,7 +2,9 @@ import type { BlobService } from "../blobservice/blob-service.js";
 
 /** Reads through one service, writes to the other. */
 export function splitService(reading: BlobService, writing: BlobService): BlobService {
+  const { tree } = reading;
   return {
+    ...(tree && { tree: tree.bind(reading) }),
     has: (digest, options) => reading.has(digest, options),
     hasMany: (digests, options) => reading.hasMany(digests, options),
     openRead: (digest, options) => reading.openRead(digest, options),

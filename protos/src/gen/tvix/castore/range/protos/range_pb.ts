@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix/castore/range/protos/range.proto.
  */
 export const file_tvix_castore_range_protos_range: GenFile = /*@__PURE__*/
-  fileDesc("CiV0dml4L2Nhc3RvcmUvcmFuZ2UvcHJvdG9zL3JhbmdlLnByb3RvEhV0dml4LmNhc3RvcmUucmFuZ2UudjEiQgoQUmVhZFNsaWNlUmVxdWVzdBIOCgZkaWdlc3QYASABKAwSDgoGb2Zmc2V0GAIgASgEEg4KBmxlbmd0aBgDIAEoBCIaCgpTbGljZUNodW5rEgwKBGRhdGEYASABKAwyaQoMUmFuZ2VTZXJ2aWNlElkKCVJlYWRTbGljZRInLnR2aXguY2FzdG9yZS5yYW5nZS52MS5SZWFkU2xpY2VSZXF1ZXN0GiEudHZpeC5jYXN0b3JlLnJhbmdlLnYxLlNsaWNlQ2h1bmswAWIGcHJvdG8z");
+  fileDesc("CiV0dml4L2Nhc3RvcmUvcmFuZ2UvcHJvdG9zL3JhbmdlLnByb3RvEhV0dml4LmNhc3RvcmUucmFuZ2UudjEiQgoQUmVhZFNsaWNlUmVxdWVzdBIOCgZkaWdlc3QYASABKAwSDgoGb2Zmc2V0GAIgASgEEg4KBmxlbmd0aBgDIAEoBCIaCgpTbGljZUNodW5rEgwKBGRhdGEYASABKAwiPQoPUmVhZFRyZWVSZXF1ZXN0Eg4KBmRpZ2VzdBgBIAEoDBIRCgRwYWdlGAIgASgNSACIAQFCBwoFX3BhZ2UiMwoQUmVhZFRyZWVSZXNwb25zZRIPCgdwYXJlbnRzGAEgASgMEg4KBmxlbmd0aBgCIAEoBDLGAQoMUmFuZ2VTZXJ2aWNlElkKCVJlYWRTbGljZRInLnR2aXguY2FzdG9yZS5yYW5nZS52MS5SZWFkU2xpY2VSZXF1ZXN0GiEudHZpeC5jYXN0b3JlLnJhbmdlLnYxLlNsaWNlQ2h1bmswARJbCghSZWFkVHJlZRImLnR2aXguY2FzdG9yZS5yYW5nZS52MS5SZWFkVHJlZVJlcXVlc3QaJy50dml4LmNhc3RvcmUucmFuZ2UudjEuUmVhZFRyZWVSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Asks for a part of a blob.
@@ -72,6 +72,62 @@ export const SliceChunkSchema: GenMessage<SliceChunk> = /*@__PURE__*/
   messageDesc(file_tvix_castore_range_protos_range, 1);
 
 /**
+ * Asks for inner nodes of a tree.
+ *
+ * @generated from message tvix.castore.range.v1.ReadTreeRequest
+ */
+export type ReadTreeRequest = Message<"tvix.castore.range.v1.ReadTreeRequest"> & {
+  /**
+   * BLAKE3 of the blob; 32 bytes.
+   *
+   * @generated from field: bytes digest = 1;
+   */
+  digest: Uint8Array;
+
+  /**
+   * Number of a page: the parents of 256 groups, which are 4 MiB. Without it, the parents above all pages are meant.
+   *
+   * @generated from field: optional uint32 page = 2;
+   */
+  page?: number | undefined;
+};
+
+/**
+ * Describes the message tvix.castore.range.v1.ReadTreeRequest.
+ * Use `create(ReadTreeRequestSchema)` to create a new message.
+ */
+export const ReadTreeRequestSchema: GenMessage<ReadTreeRequest> = /*@__PURE__*/
+  messageDesc(file_tvix_castore_range_protos_range, 2);
+
+/**
+ * Inner nodes of a tree.
+ *
+ * @generated from message tvix.castore.range.v1.ReadTreeResponse
+ */
+export type ReadTreeResponse = Message<"tvix.castore.range.v1.ReadTreeResponse"> & {
+  /**
+   * The parents in pre-order, 64 bytes each: the values of their children.
+   *
+   * @generated from field: bytes parents = 1;
+   */
+  parents: Uint8Array;
+
+  /**
+   * Length of the blob in bytes.
+   *
+   * @generated from field: uint64 length = 2;
+   */
+  length: bigint;
+};
+
+/**
+ * Describes the message tvix.castore.range.v1.ReadTreeResponse.
+ * Use `create(ReadTreeResponseSchema)` to create a new message.
+ */
+export const ReadTreeResponseSchema: GenMessage<ReadTreeResponse> = /*@__PURE__*/
+  messageDesc(file_tvix_castore_range_protos_range, 3);
+
+/**
  * Reads parts of blobs, each of which can be checked against the digest of the whole.
  *
  * @generated from service tvix.castore.range.v1.RangeService
@@ -87,6 +143,17 @@ export const RangeService: GenService<{
     methodKind: "server_streaming";
     input: typeof ReadSliceRequestSchema;
     output: typeof SliceChunkSchema;
+  },
+  /**
+   * Inner nodes of the tree over a blob, for those who prove parts of it themselves. NOT_FOUND when the blob is
+   * absent.
+   *
+   * @generated from rpc tvix.castore.range.v1.RangeService.ReadTree
+   */
+  readTree: {
+    methodKind: "unary";
+    input: typeof ReadTreeRequestSchema;
+    output: typeof ReadTreeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tvix_castore_range_protos_range, 0);
