@@ -50,6 +50,11 @@ const FILES = [
   "  grpc+https://HOST:PORT or grpc+unix:///PATH for a daemon, local:///DIR for a",
   "  directory without a look for its daemon. A token for the daemon is read from",
   "  the file of --token-file or $TVIX_TOKEN_FILE.",
+  "",
+  "  Stores are put together by cache:?near=ADDR&far=ADDR, by addresses of single",
+  "  services ($BLOB_SERVICE_ADDR, $DIRECTORY_SERVICE_ADDR, $PATH_INFO_SERVICE_ADDR)",
+  "  or by the file of --composition or $TVIX_COMPOSITION; tvix config print shows",
+  "  what is used.",
 ];
 
 const EXIT_STATUS = table([

@@ -53,9 +53,12 @@ const SEVERAL = [
   `type = "limit"\ninner = "a"\nmax_calls = 3`,
 ];
 
+const MIRROR = `type = "mirror"\nstores = ["a", "b"]\nquorum = 2\nheal = false`;
+
 describe("combinators of blobs", () => {
   it.each([
     ...SEVERAL,
+    MIRROR,
     `type = "verified"\ninner = "a"`,
     `type = "limit"\ninner = "a"\nmax_bytes_in_flight = "1MiB"`,
     `type = "cache"\nnear = "a"\nfar = "b"\nmax_fill = "1MiB"\nmax_bytes_in_flight = "8MiB"\ntimeout = "5s"\ntrusts_chunk_lists = true`,
@@ -74,10 +77,20 @@ describe("combinators of blobs", () => {
 });
 
 describe("combinators of Directories", () => {
-  it.each([...SEVERAL, `type = "verified"\ninner = "a"`])("are made of %j", async (root) => {
-    await using store = await openKind("directories", root);
-    const digest = await store.directories.put(Directory.EMPTY);
-    expect(await store.directories.get(digest)).toEqual(Directory.EMPTY);
+  it.each([...SEVERAL, MIRROR, `type = "verified"\ninner = "a"`])(
+    "are made of %j",
+    async (root) => {
+      await using store = await openKind("directories", root);
+      const digest = await store.directories.put(Directory.EMPTY);
+      expect(await store.directories.get(digest)).toEqual(Directory.EMPTY);
+    },
+  );
+});
+
+describe("mirror", () => {
+  it("refuses a quorum that cannot be", async () => {
+    const opening = openKind("directories", `type = "mirror"\nstores = ["a"]\nquorum = 2`);
+    await expect(opening).rejects.toThrow("has 1 stores, which are less than its quorum of 2");
   });
 });
 
@@ -92,6 +105,7 @@ describe("combinators of path infos", () => {
 
   it.each([
     ...SEVERAL,
+    MIRROR,
     `type = "lru"\ncapacity = 10`,
     `type = "lru"\ncapacity = 1\ninner = "a"`,
     `type = "verified"\ninner = "a"\naccept_unsigned = true`,
@@ -151,5 +165,33 @@ describe("a cache before a local store", () => {
 
     await using alone = await open(cached("memory:"));
     expect(await readBlob(alone.blobs, digest, { maxBytes: 99 })).toEqual(content);
+  });
+
+  it("keeps nothing more when the store takes what it may, and still reads", async () => {
+    const near = join(directory, "full");
+    const far = `local://${join(directory, "source")}`;
+    const first = await open(`[store]\naddress = "${far}"`);
+    const digest = await putBytes(first.blobs, toUtf8("not kept"));
+    await first.close();
+    const filled = await open(`[store]\naddress = "local://${near}"`);
+    await putBytes(filled.blobs, toUtf8("kept"));
+    await filled.close();
+
+    const table = (name: string) =>
+      `[${name}.root]\ntype = "cache"\nnear = "local://${near}"\nfar = "${far}"\nmax_near_size = "1B"`;
+    const cached = await open(Object.values(TABLE_OF_KIND).map(table).join("\n"));
+    expect(await readBlob(cached.blobs, digest, { maxBytes: 99 })).toEqual(toUtf8("not kept"));
+    await cached.close();
+
+    await using alone = await open(`[store]\naddress = "local://${near}"`);
+    expect(await alone.blobs.has(digest)).toBe(false);
+  });
+
+  it("cannot be bounded where the near store is not local", async () => {
+    const opening = openKind(
+      "blobs",
+      `type = "cache"\nnear = "a"\nfar = "b"\nmax_near_size = "1B"`,
+    );
+    await expect(opening).rejects.toThrow("max_near_size is for a near store of type local");
   });
 });

@@ -3,14 +3,14 @@ const CLOSE_MS = 10_000;
 
 /** What is to be closed, the last first. Closing ends in bounded time, whatever the parts do. */
 export class Closers {
-  readonly #closers: (() => void | Promise<void>)[] = [];
+  readonly #closers: (() => void | PromiseLike<void>)[] = [];
   readonly #limitMs: number;
 
   constructor(limitMs: number = CLOSE_MS) {
     this.#limitMs = limitMs;
   }
 
-  add(close: () => void | Promise<void>): void {
+  add(close: () => void | PromiseLike<void>): void {
     this.#closers.push(close);
   }
 
@@ -29,7 +29,7 @@ export class Closers {
     if (failures.length > 0) throw failures[0];
   }
 
-  async #close(close: () => void | Promise<void>): Promise<void> {
+  async #close(close: () => void | PromiseLike<void>): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<never>((_, fail) => {
       timer = setTimeout(

@@ -37,7 +37,7 @@ export interface OpenContext {
   /** Tells whoever has opened the composition what should be known, in one line. */
   warn(message: string): void;
   /** Has `close` called when the composition is closed: after whatever was opened later. */
-  onClose(close: () => void | Promise<void>): void;
+  onClose(close: () => void | PromiseLike<void>): void;
 }
 
 /**
