@@ -52,9 +52,9 @@ const FILES = [
   "  the file of --token-file or $TVIX_TOKEN_FILE.",
   "",
   "  Stores are put together by cache:?near=ADDR&far=ADDR, by addresses of single",
-  "  services ($BLOB_SERVICE_ADDR, $DIRECTORY_SERVICE_ADDR, $PATH_INFO_SERVICE_ADDR)",
-  "  or by the file of --composition or $TVIX_COMPOSITION; tvix config print shows",
-  "  what is used.",
+  "  services ($BLOB_SERVICE_ADDR, $DIRECTORY_SERVICE_ADDR and",
+  "  $PATH_INFO_SERVICE_ADDR) or by the file of --composition or $TVIX_COMPOSITION;",
+  "  tvix config print shows what is used.",
 ];
 
 const EXIT_STATUS = table([
