@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { B3Digest } from "../digest.js";
 import { expectSameBytes } from "../testing/expectations.js";
 import { scratchDirectory } from "../testing/scratch-directory.js";
@@ -45,6 +46,13 @@ const WANTED: WantedContent = {
   memory: new SharedArrayBuffer(1),
   maxStored: 1,
 };
+
+/** A program that answers, and then writes into the memory that it is to fill. */
+const ANSWERING = new URL(
+  `data:text/javascript,${encodeURIComponent(
+    'import { parentPort } from "node:worker_threads"; parentPort.on("message", ({ memory }) => { parentPort.postMessage({ type: "filled", missed: [] }); Atomics.store(new Int32Array(memory), 0, 1); Atomics.notify(new Int32Array(memory), 0); });',
+  )}`,
+);
 
 /** Enough for threads to be started. */
 const BLOBS = Array.from({ length: 3000 }, (_, i) => seededBytes(i, 2000));
@@ -119,6 +127,24 @@ describe("DecoderPool", () => {
     await Promise.all([pool.fill(WANTED), pool.fill(WANTED)]);
     await pool.close();
     expect(order.slice(0, 3)).toEqual(["read", "other", "read"]);
+  });
+
+  it("keeps the process alive until its threads have ended, when it is closed", async () => {
+    threads.url = ANSWERING;
+    const pool = new DecoderPool(
+      { indexFile: "/nowhere", packs: "/nowhere" },
+      { maxThreads: 1, fillHere: () => [] },
+    );
+    // A thread needs this one to begin.
+    await pool.fill({ ...WANTED, memory: new SharedArrayBuffer(4) });
+    const memory = new SharedArrayBuffer(4);
+    const filled = pool.fill({ ...WANTED, memory }).catch(() => {});
+    // The answer is there, and waits for this thread to have time.
+    Atomics.wait(new Int32Array(memory), 0, 0, 30_000);
+    const unref = vi.spyOn(Worker.prototype, "unref");
+    onTestFinished(() => unref.mockRestore());
+    await Promise.all([pool.close(), filled]);
+    expect(unref).not.toHaveBeenCalled();
   });
 
   it("rejects what is under way when it is closed", async () => {

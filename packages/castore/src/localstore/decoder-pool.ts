@@ -112,8 +112,8 @@ export class DecoderPool {
 
   #settle(decoder: Decoder, reply: DecodeReply): void {
     const task = decoder.tasks.shift();
-    // An idle thread does not keep the process alive.
-    if (decoder.tasks.length === 0) decoder.worker.unref();
+    // An idle thread does not keep the process alive; one that is to end does, until it has.
+    if (decoder.tasks.length === 0 && !this.#closed) decoder.worker.unref();
     if (reply.type === "failed") task?.reject(fromWireError(reply.error));
     else task?.resolve(reply.missed);
     this.#dispatch();

@@ -192,8 +192,8 @@ export class EncoderPool {
 
   #settle(encoder: Encoder, reply: EncodeReply): void {
     const task = encoder.tasks.shift();
-    // An idle thread does not keep the process alive.
-    if (encoder.tasks.length === 0) encoder.worker.unref();
+    // An idle thread does not keep the process alive; one that is to end does, until it has.
+    if (encoder.tasks.length === 0 && !this.#closed) encoder.worker.unref();
     if (task?.output !== undefined) this.#resolve(task, task.output, reply);
     this.#dispatch();
   }
