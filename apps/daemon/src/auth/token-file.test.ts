@@ -94,6 +94,8 @@ describe("readTokenFile()", () => {
   });
 
   it("says why a file cannot be read", () => {
-    expect(() => readTokenFile(join(directory, "absent"))).toThrow(/absent cannot be read: ENOENT/);
+    expect(() => readTokenFile(join(directory, "absent"))).toThrow(
+      /absent cannot be read: there is no such file/,
+    );
   });
 });

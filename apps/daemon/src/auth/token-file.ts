@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { ConfigError } from "../config/config-error.js";
+import { unreadable } from "../config/unreadable.js";
 import { hashToken, type TokenEntry, type TokenScope, TokenSet } from "./token-set.js";
 
 /** Enough for ten thousand tokens. */
@@ -51,8 +52,7 @@ function readText(file: string): { text: string; mode: number } {
     if (size > MAX_FILE_BYTES) throw new Error(`larger than ${MAX_FILE_BYTES} bytes`);
     return { text: readFileSync(descriptor, "utf8"), mode };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([`${file} cannot be read: ${reason}`], { cause: error });
+    throw new ConfigError([unreadable(file, error)], { cause: error });
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
   }

@@ -4,6 +4,7 @@ import { parse, TomlError } from "smol-toml";
 import { ConfigError } from "./config-error.js";
 import { KEYS, SETTING_KEYS } from "./keys.js";
 import { checkLayer, type Layer, type Suggest } from "./layer.js";
+import { unreadable } from "./unreadable.js";
 
 /** Far more than all keys with all their comments. */
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -36,7 +37,7 @@ function readText(file: string): string {
     if (bytes.byteLength > MAX_FILE_BYTES) throw new Error(`larger than ${MAX_FILE_BYTES} bytes`);
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new ConfigError([`${file} cannot be read: ${messageOf(error)}`], { cause: error });
+    throw new ConfigError([unreadable(file, error)], { cause: error });
   }
 }
 
@@ -108,8 +109,4 @@ function lineOf(text: string, key: string): number | undefined {
     if (found === key || (full !== undefined && key.startsWith(`${full}.`))) return index + 1;
   }
   return undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -354,10 +354,13 @@ describe("loadSettings()", () => {
     expect(problemsOf({ file, env: { TVIX_LIST: "x" }, flags: { listen: "x" } })).toHaveLength(4);
   });
 
-  it("says why a file cannot be read", () => {
-    const sources = { flag: () => undefined, env: { TVIX_CONFIG: join(directory, "absent") } };
+  it.each([
+    ["absent", /absent cannot be read: there is no such file$/],
+    [".", /cannot be read: EISDIR/],
+  ])("says why a file cannot be read: %s", (name, message) => {
+    const sources = { flag: () => undefined, env: { TVIX_CONFIG: join(directory, name) } };
     expect(() => loadSettings({ ...sources, defaultDataDirectory: () => "/data" })).toThrow(
-      /absent cannot be read: ENOENT/,
+      message,
     );
   });
 

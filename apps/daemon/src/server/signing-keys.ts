@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { InvalidKeyError, SigningKey } from "@tvix/store";
 import { ConfigError } from "../config/config-error.js";
+import { unreadable } from "../config/unreadable.js";
 
 /** A key has less than 400 characters. */
 const MAX_FILE_BYTES = 4096;
@@ -35,9 +36,8 @@ export function readSigningKeys(files: readonly string[]): LoadedSigningKeys {
         warnings.push(`${file} can be read by other users: chmod 600 ends that`);
       }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
       const isKeyError = error instanceof InvalidKeyError;
-      problems.push(isKeyError ? `${file}: ${reason}` : `${file} cannot be read: ${reason}`);
+      problems.push(isKeyError ? `${file}: ${error.message}` : unreadable(file, error));
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);

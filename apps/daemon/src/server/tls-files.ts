@@ -4,6 +4,7 @@ import { createSecureContext } from "node:tls";
 import type { ServerTls } from "@tvix/grpc";
 import { ConfigError } from "../config/config-error.js";
 import type { Settings } from "../config/settings.js";
+import { unreadable } from "../config/unreadable.js";
 
 /** What the files of TLS hold, and what is to be said about them. */
 export interface LoadedTls {
@@ -55,7 +56,7 @@ function readFile<T>(
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    problems.push(`${file} cannot be read: ${messageOf(error)}`);
+    problems.push(unreadable(file, error));
     return undefined;
   }
   try {

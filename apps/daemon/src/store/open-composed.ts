@@ -14,6 +14,7 @@ import {
 } from "@tvix/composition";
 import { ConfigError } from "../config/config-error.js";
 import type { Settings } from "../config/settings.js";
+import { unreadable } from "../config/unreadable.js";
 
 /** What opening may use. */
 export interface ComposedHost {
@@ -65,7 +66,6 @@ function readText(file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError([`composition: ${file} cannot be read: ${reason}`], { cause });
+    throw new ConfigError([`composition: ${unreadable(file, cause)}`], { cause });
   }
 }

@@ -118,7 +118,7 @@ describe("a configuration that is wrong", () => {
         ...["--listen", "none"],
       ]);
       expect(status).toBe(2);
-      expect(stderr).toContain(`${absent} cannot be read: ENOENT`);
+      expect(stderr).toContain(`${absent} cannot be read: there is no such file`);
     },
   );
 });
