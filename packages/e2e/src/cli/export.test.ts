@@ -6,6 +6,9 @@ import { noise, TREES } from "./trees.js";
 import { Sandbox } from "./tvix.js";
 import { until } from "./until.js";
 
+/** Of the system. */
+const DIFF = "diff";
+
 let sandbox: Sandbox;
 
 beforeAll(async () => {
@@ -20,7 +23,7 @@ afterAll(async () => {
 
 /** Fails unless both are the same, byte for byte, and so are their links and executable bits. */
 function expectSame(a: string, b: string): void {
-  execFileSync("diff", ["-r", "--no-dereference", a, b], { stdio: ["ignore", "pipe", "pipe"] });
+  execFileSync(DIFF, ["-r", "--no-dereference", a, b], { stdio: ["ignore", "pipe", "pipe"] });
   const executables = (at: string) =>
     execFileSync("find", [at, "-type", "f", "-perm", "-u+x", "-printf", "%P\\0"]).toString(
       "latin1",
