@@ -10,9 +10,10 @@ import { B3Digest, DIGEST_LENGTH, joinDigests, splitDigests } from "../digest.js
 import { CastoreError } from "../errors.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { MAX_DIGESTS_PER_CALL } from "../rpc/limits.js";
-import { callClientStream, callUnary, isStatus } from "./call.js";
+import { callClientStream, callUnary } from "./call.js";
 import { contiguousRuns } from "./contiguous-runs.js";
 import { mapLimited } from "./map-limited.js";
+import { isStatus } from "./retry.js";
 
 /** Questions for what is missing that are under way at a time. */
 const QUESTIONS_IN_FLIGHT = 4;

@@ -7,7 +7,8 @@ import { LastUsed } from "../last-used.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { BLOB_SIZE_HEADER } from "../rpc/limits.js";
 import { answeredDigest } from "./batch-client.js";
-import { callUnary, isStatus, type UnaryAnswer } from "./call.js";
+import { callUnary, type UnaryAnswer } from "./call.js";
+import { isStatus } from "./retry.js";
 
 /** Chunks that are remembered, and blobs: some 20 MB. */
 const MAX_REMEMBERED = 131_072;

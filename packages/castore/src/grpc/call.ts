@@ -10,15 +10,12 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import type { Transport } from "@connectrpc/connect";
 import type { CallOptions } from "../blobservice/blob-service.js";
 import { CastoreError } from "../errors.js";
 import { LinkedAbort } from "../linked-abort.js";
-import { orAbort } from "../or-abort.js";
 import { inTime, type Pace } from "./in-time.js";
-
-/** Waits before each new attempt, in milliseconds: for a connection that broke, and for a short restart. */
-const RETRY_DELAYS_MS: readonly number[] = [0, 100];
+import { retrying, waitBeforeRetry } from "./retry.js";
 
 /** How long a stream may bring nothing while it is waited for, in milliseconds. */
 export const SILENCE_MS = 30_000;
@@ -46,18 +43,6 @@ export async function callUnary<I extends DescMessage, O extends DescMessage>(
   options: CallOptions = {},
 ): Promise<UnaryAnswer<O>> {
   return retrying(() => callUnaryOnce(transport, method, input, options), options);
-}
-
-/** Does `work` again, after some waiting, as long as it fails because the other side cannot be reached. */
-export async function retrying<T>(work: () => Promise<T>, { signal }: CallOptions): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      signal?.throwIfAborted();
-      await waitBeforeRetry(error, attempt, signal);
-    }
-  }
 }
 
 /** {@link callUnary} for a call that must not be repeated. */
@@ -207,31 +192,6 @@ class WatchedInput<T> {
       throw error;
     }
   }
-}
-
-async function waitBeforeRetry(
-  error: unknown,
-  attempt: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const delay = RETRY_DELAYS_MS[attempt];
-  if (delay === undefined || !isStatus(error, Code.Unavailable)) throw error;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  try {
-    await orAbort(
-      new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, delay);
-      }),
-      signal,
-    );
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Whether `error` is a failed call with that status. */
-export function isStatus(error: unknown, code: Code): boolean {
-  return error instanceof ConnectError && error.code === code;
 }
 
 async function* single<T>(item: T): AsyncGenerator<T, void, undefined> {

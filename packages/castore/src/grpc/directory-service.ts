@@ -16,8 +16,9 @@ import { connectToCastoreError } from "../rpc/error-mapping.js";
 import { childrenOf, leavesToRoot } from "../traversal/closure-order.js";
 import { digestDirectory, directoryDigest } from "../wire/directory-digest.js";
 import { answeredDigest, BatchClient } from "./batch-client.js";
-import { callClientStream, callServerStream, isStatus } from "./call.js";
+import { callClientStream, callServerStream } from "./call.js";
 import { BatchedUpload, SingleUpload } from "./directory-upload.js";
+import { isStatus } from "./retry.js";
 import { UploadCounter, type UploadCounters } from "./upload-counters.js";
 
 /**

@@ -5,12 +5,7 @@
  * @module
  */
 export { GrpcBlobService } from "./blob-service.js";
-export {
-  callServerStream,
-  callUnary,
-  callUnaryOnce,
-  isStatus,
-  type UnaryAnswer,
-} from "./call.js";
+export { callServerStream, callUnary, callUnaryOnce, type UnaryAnswer } from "./call.js";
 export { GrpcDirectoryService } from "./directory-service.js";
+export { isStatus } from "./retry.js";
 export type { UploadCounters } from "./upload-counters.js";

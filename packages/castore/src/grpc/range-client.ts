@@ -8,8 +8,9 @@ import { plainBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { connectToCastoreError } from "../rpc/error-mapping.js";
-import { callServerStreamOnce, callUnary, isStatus, retrying } from "./call.js";
+import { callServerStreamOnce, callUnary } from "./call.js";
 import { CONTENT_PACE, nonEmpty } from "./remote-reading.js";
+import { isStatus, retrying } from "./retry.js";
 
 /**
  * Calls of `tvix.castore.range.v1`. Once a server has said that it does not have this service, no call is made
