@@ -158,8 +158,8 @@ describe("a server that lies about a tree", () => {
   async function treeClient(length: number | bigint, ...parts: readonly Uint8Array[]) {
     server = await serveGrpc((router) => {
       router.service(RangeService, {
-        readTree: ({ page }) => ({
-          parents: parts[page === undefined ? 0 : page + 1] ?? new Uint8Array(0),
+        readTree: ({ pagePlusOne }) => ({
+          parents: parts[pagePlusOne] ?? new Uint8Array(0),
           length: BigInt(length),
         }),
       });

@@ -87,7 +87,7 @@ export class RangeClient {
     page: number | undefined,
     options: CallOptions,
   ): Promise<ReadTreeResponse | undefined> {
-    const input = { digest: digest.toBytes(), ...(page === undefined ? {} : { page }) };
+    const input = { digest: digest.toBytes(), pagePlusOne: page === undefined ? 0 : page + 1 };
     const answer = await this.#attempt(digest, options, async () => {
       try {
         const { readTree } = RangeService.method;

@@ -131,7 +131,10 @@ describe("RangeService.ReadTree", () => {
     expect(top.parents).toEqual(tree.top);
     expect(top.length).toBe(BigInt(long.byteLength));
     for (const page of [0, 1, 2]) {
-      const { parents, length } = await client.readTree({ digest: digest.toBytes(), page });
+      const { parents, length } = await client.readTree({
+        digest: digest.toBytes(),
+        pagePlusOne: page + 1,
+      });
       expect(parents).toEqual(await tree.page(page));
       expect(length).toBe(BigInt(long.byteLength));
     }
@@ -143,8 +146,10 @@ describe("RangeService.ReadTree", () => {
     const client = await clientOf(blobs);
     const status = async (call: Promise<unknown>) =>
       Code[ConnectError.from(await call.catch((error: unknown) => error)).code];
-    expect(await status(client.readTree({ digest, page: 3 }))).toBe("InvalidArgument");
-    expect(await status(client.readTree({ digest, page: 2 ** 32 - 1 }))).toBe("InvalidArgument");
+    expect(await status(client.readTree({ digest, pagePlusOne: 4 }))).toBe("InvalidArgument");
+    expect(await status(client.readTree({ digest, pagePlusOne: 2 ** 32 - 1 }))).toBe(
+      "InvalidArgument",
+    );
     expect(await status(client.readTree({ digest: digest.subarray(1) }))).toBe("InvalidArgument");
     expect(await status(client.readTree({ digest: NOWHERE.toBytes() }))).toBe("NotFound");
   });

@@ -56,11 +56,11 @@ async function readTree(
   const digest = digestField(request.digest);
   const tree = await blobs.tree(digest, { signal });
   if (tree === undefined) throw notFound(digest);
-  const { page } = request;
-  if (page !== undefined && page >= pageCount(new TreeShape(tree.length, tree.groupLog))) {
+  const page = request.pagePlusOne - 1;
+  if (page >= pageCount(new TreeShape(tree.length, tree.groupLog))) {
     throw new CastoreError("INVALID_ARGUMENT", `Cannot read page ${page} of a tree: it has fewer`);
   }
-  const parents = page === undefined ? tree.top : await tree.page(page, signal);
+  const parents = page < 0 ? tree.top : await tree.page(page, signal);
   if (parents.byteLength > PEER_MESSAGE_BYTES - ANSWER_BYTES) {
     throw new CastoreError(
       "UNSUPPORTED",

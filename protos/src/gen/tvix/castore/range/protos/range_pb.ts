@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tvix/castore/range/protos/range.proto.
  */
 export const file_tvix_castore_range_protos_range: GenFile = /*@__PURE__*/
-  fileDesc("CiV0dml4L2Nhc3RvcmUvcmFuZ2UvcHJvdG9zL3JhbmdlLnByb3RvEhV0dml4LmNhc3RvcmUucmFuZ2UudjEiQgoQUmVhZFNsaWNlUmVxdWVzdBIOCgZkaWdlc3QYASABKAwSDgoGb2Zmc2V0GAIgASgEEg4KBmxlbmd0aBgDIAEoBCIaCgpTbGljZUNodW5rEgwKBGRhdGEYASABKAwiPQoPUmVhZFRyZWVSZXF1ZXN0Eg4KBmRpZ2VzdBgBIAEoDBIRCgRwYWdlGAIgASgNSACIAQFCBwoFX3BhZ2UiMwoQUmVhZFRyZWVSZXNwb25zZRIPCgdwYXJlbnRzGAEgASgMEg4KBmxlbmd0aBgCIAEoBDLGAQoMUmFuZ2VTZXJ2aWNlElkKCVJlYWRTbGljZRInLnR2aXguY2FzdG9yZS5yYW5nZS52MS5SZWFkU2xpY2VSZXF1ZXN0GiEudHZpeC5jYXN0b3JlLnJhbmdlLnYxLlNsaWNlQ2h1bmswARJbCghSZWFkVHJlZRImLnR2aXguY2FzdG9yZS5yYW5nZS52MS5SZWFkVHJlZVJlcXVlc3QaJy50dml4LmNhc3RvcmUucmFuZ2UudjEuUmVhZFRyZWVSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiV0dml4L2Nhc3RvcmUvcmFuZ2UvcHJvdG9zL3JhbmdlLnByb3RvEhV0dml4LmNhc3RvcmUucmFuZ2UudjEiQgoQUmVhZFNsaWNlUmVxdWVzdBIOCgZkaWdlc3QYASABKAwSDgoGb2Zmc2V0GAIgASgEEg4KBmxlbmd0aBgDIAEoBCIaCgpTbGljZUNodW5rEgwKBGRhdGEYASABKAwiOAoPUmVhZFRyZWVSZXF1ZXN0Eg4KBmRpZ2VzdBgBIAEoDBIVCg1wYWdlX3BsdXNfb25lGAIgASgNIjMKEFJlYWRUcmVlUmVzcG9uc2USDwoHcGFyZW50cxgBIAEoDBIOCgZsZW5ndGgYAiABKAQyxgEKDFJhbmdlU2VydmljZRJZCglSZWFkU2xpY2USJy50dml4LmNhc3RvcmUucmFuZ2UudjEuUmVhZFNsaWNlUmVxdWVzdBohLnR2aXguY2FzdG9yZS5yYW5nZS52MS5TbGljZUNodW5rMAESWwoIUmVhZFRyZWUSJi50dml4LmNhc3RvcmUucmFuZ2UudjEuUmVhZFRyZWVSZXF1ZXN0GicudHZpeC5jYXN0b3JlLnJhbmdlLnYxLlJlYWRUcmVlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * Asks for a part of a blob.
@@ -85,11 +85,12 @@ export type ReadTreeRequest = Message<"tvix.castore.range.v1.ReadTreeRequest"> &
   digest: Uint8Array;
 
   /**
-   * Number of a page: the parents of 256 groups, which are 4 MiB. Without it, the parents above all pages are meant.
+   * Number of a page, plus 1: the parents of 256 groups, which are 4 MiB. With 0, the parents above all pages are
+   * meant.
    *
-   * @generated from field: optional uint32 page = 2;
+   * @generated from field: uint32 page_plus_one = 2;
    */
-  page?: number | undefined;
+  pagePlusOne: number;
 };
 
 /**
