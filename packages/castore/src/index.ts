@@ -21,6 +21,7 @@ export type {
   ByteRange,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   FillManyOptions,
   OpenBlob,
   OpenManyOptions,

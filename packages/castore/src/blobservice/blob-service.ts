@@ -16,6 +16,15 @@ export interface OpenReadOptions extends CallOptions {
   readonly expectedSize?: number;
 }
 
+/** Options of {@link BlobService.chunks}. */
+export interface ChunksOptions extends CallOptions {
+  /**
+   * Whether a list is left out that only somebody else says: a chunk of it is whatever it is, not surely that part of
+   * the blob. False by default.
+   */
+  readonly proved?: boolean;
+}
+
 /** Options of {@link BlobService.putMany}. */
 export interface PutManyOptions extends CallOptions {
   /**
@@ -145,9 +154,9 @@ export interface BlobService {
 
   /**
    * How the blob is cut: `undefined` when it is not stored, an empty list when no finer pieces than
-   * the blob itself are known.
+   * the blob itself are known. A service that reads from others may only know what they say.
    */
-  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined>;
+  chunks(digest: B3Digest, options?: ChunksOptions): Promise<readonly ChunkMeta[] | undefined>;
 
   /**
    * The inner nodes of the BLAKE3 tree over a blob, over groups of 16 KiB, with which parts of it can be proved

@@ -81,11 +81,15 @@ blobServiceSuite("cache: writes through", async () => ({
   }),
 }));
 
-blobServiceSuite("cache: everything is far", async () => {
-  const far = new ChunkingBlobService(65_536);
-  const cache = new CacheBlobService(new MemoryBlobService(), far, { missesForMs: 0 });
-  return { service: splitService(cache, far), close: () => cache.close() };
-});
+blobServiceSuite(
+  "cache: everything is far",
+  async () => {
+    const far = new ChunkingBlobService(65_536);
+    const cache = new CacheBlobService(new MemoryBlobService(), far, { missesForMs: 0 });
+    return { service: splitService(cache, far), close: () => cache.close() };
+  },
+  { chunking: true },
+);
 
 blobServiceSuite("cache: everything is far, without chunks", async () => {
   const far = new MemoryBlobService();
@@ -507,24 +511,25 @@ describe("CacheBlobService: far lies", () => {
     expect([first, second]).not.toContain(undefined);
     const other = seededBytes(77, (first as ChunkMeta).size);
     const planted = { digest: await near.put([other]), size: other.byteLength };
-    const liar = await lying(([, ...all]) => [planted, ...all], { tellsChunkLists: true });
+    const liar = await lying(([, ...all]) => [planted, ...all]);
     await liar.near.put([other]);
     const range = { offset: 10, length: 100 };
     await expect(readAll(liar.service, DIGEST, range)).rejects.toMatchObject({ code: "CORRUPT" });
     await expectRefused(liar.service);
+    expect(await liar.service.chunks(DIGEST, { proved: true })).toEqual([]);
     await liar.service.settled();
     expect(await liar.near.has(DIGEST)).toBe(false);
     await service.settled();
   });
 
-  it("chunks that are not proved are not told", async () => {
+  it("chunks that are not proved are told to those who take them for that", async () => {
     const { service, inner } = await cached();
     await readAll(service, DIGEST, { length: 100 });
-    expect(await service.chunks(DIGEST)).toEqual([]);
-    for (const options of [{ trustsChunkLists: true }, { tellsChunkLists: true }]) {
-      const telling = (await cached(options)).service;
-      expect(await telling.chunks(DIGEST)).toEqual(await inner.chunks(DIGEST));
-    }
+    expect(await service.chunks(DIGEST, { proved: true })).toEqual([]);
+    expect(await service.chunks(DIGEST)).toEqual(await inner.chunks(DIGEST));
+    const believing = (await cached({ trustsChunkLists: true })).service;
+    const chunks = await believing.chunks(DIGEST, { proved: true });
+    expect(chunks).toEqual(await inner.chunks(DIGEST));
   });
 
   it("never gives a wrong byte, whatever far does, and near is not poisoned", async () => {

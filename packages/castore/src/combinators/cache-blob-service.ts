@@ -5,6 +5,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   FillManyOptions,
   OpenBlob,
   OpenManyOptions,
@@ -50,15 +51,9 @@ export interface CacheBlobServiceOptions {
   readonly maxBytesInFlight?: number;
   /**
    * Whether chunk lists of far are believed. Then a chunk that near has from another blob is not fetched again when a
-   * part of a blob is read, and `chunks()` tells lists that are not proved. Only for stores of one's own; false by default.
+   * part of a blob is read, and `chunks()` tells them as proved. Only for stores of one's own; false by default.
    */
   readonly trustsChunkLists?: boolean;
-  /**
-   * Whether `chunks()` tells lists of far that are not proved. For servers: to their clients, a list is what the
-   * server claims anyway, and without one they have to read blobs whole that they cannot ask for proved parts of. Who
-   * reads chunks in the place of the blob believes the list. False by default, unless lists are believed.
-   */
-  readonly tellsChunkLists?: boolean;
   /** How patient far is waited for; what it is called in messages ("far"). */
   readonly far?: FarOptions;
   /** Is told why something that was read could not be kept: reads do not fail for that. */
@@ -98,7 +93,6 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
   readonly #fetches = new Semaphore(FETCHES_AT_A_TIME);
   readonly #writesThrough: boolean;
   readonly #trustsChunkLists: boolean;
-  readonly #tellsChunkLists: boolean;
   readonly #maxFillBytes: number;
   readonly #onError: (error: unknown) => void;
   /** There where near has it. */
@@ -121,7 +115,6 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     this.#rest = new BackgroundFill(near, this.#filling);
     this.#writesThrough = options.writes === "through";
     this.#trustsChunkLists = options.trustsChunkLists ?? false;
-    this.#tellsChunkLists = options.tellsChunkLists ?? this.#trustsChunkLists;
     this.#maxFillBytes = options.maxFillBytes ?? 0;
     this.#onError = onError;
     this.#treeNotes = far.tree && notes && new NoteQueue(notes, onError);
@@ -194,15 +187,16 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
 
   async chunks(
     digest: B3Digest,
-    options: CallOptions = {},
+    options: ChunksOptions = {},
   ): Promise<readonly ChunkMeta[] | undefined> {
     options.signal?.throwIfAborted();
     const near = await this.#near.chunks(digest, options);
     if (near !== undefined) return near;
     const blob = await this.#far.find(digest, options);
     if (blob === undefined) return undefined;
-    const isTold = this.#tellsChunkLists || blob.layout?.isProved === true;
-    return isTold ? (blob.layout?.toChunks() ?? []) : [];
+    const { layout } = blob;
+    const isGood = options.proved !== true || this.#trustsChunkLists || layout?.isProved === true;
+    return isGood ? (layout?.toChunks() ?? []) : [];
   }
 
   /** That of near where it has the blob, else of far, which is kept as far as it was read. */

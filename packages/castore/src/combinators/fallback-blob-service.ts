@@ -3,6 +3,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
@@ -40,9 +41,13 @@ export class FallbackBlobService implements BlobService {
     return openInStores(this.#stores, digest, firstAnswer, options);
   }
 
-  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined> {
+  chunks(digest: B3Digest, options?: ChunksOptions): Promise<readonly ChunkMeta[] | undefined> {
     const ask = { ...options, action: `Cannot find blob ${digest}` };
-    return firstAnswer(this.#stores, (service, call) => service.chunks(digest, call), ask);
+    return firstAnswer(
+      this.#stores,
+      (service, call) => service.chunks(digest, { ...options, ...call }),
+      ask,
+    );
   }
 
   put(

@@ -4,6 +4,7 @@ import type {
   ByteRange,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
@@ -89,7 +90,7 @@ export class LimitedBlobService implements BlobService {
     return reader && new LimitedReader(reader, this.#limits);
   }
 
-  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined> {
+  chunks(digest: B3Digest, options?: ChunksOptions): Promise<readonly ChunkMeta[] | undefined> {
     return this.#call(() => this.#inner.chunks(digest, options), options);
   }
 

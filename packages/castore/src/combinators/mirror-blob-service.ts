@@ -3,6 +3,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
@@ -93,9 +94,13 @@ export class MirrorBlobService implements BlobService, AsyncDisposable {
     return new FailoverReader(digest, blob, others);
   }
 
-  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined> {
+  chunks(digest: B3Digest, options?: ChunksOptions): Promise<readonly ChunkMeta[] | undefined> {
     const ask = { ...options, action: `Cannot find blob ${digest}` };
-    return firstAnswer(this.#stores, (service, call) => service.chunks(digest, call), ask);
+    return firstAnswer(
+      this.#stores,
+      (service, call) => service.chunks(digest, { ...options, ...call }),
+      ask,
+    );
   }
 
   async put(

@@ -3,6 +3,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
@@ -39,9 +40,13 @@ export class RaceBlobService implements BlobService {
     return openInStores(this.#stores, digest, fastestAnswer, options);
   }
 
-  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined> {
+  chunks(digest: B3Digest, options?: ChunksOptions): Promise<readonly ChunkMeta[] | undefined> {
     const ask = { ...options, action: `Cannot find blob ${digest}` };
-    return fastestAnswer(this.#stores, (service, call) => service.chunks(digest, call), ask);
+    return fastestAnswer(
+      this.#stores,
+      (service, call) => service.chunks(digest, { ...options, ...call }),
+      ask,
+    );
   }
 
   put(

@@ -3,6 +3,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   OpenReadOptions,
 } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
@@ -38,7 +39,7 @@ export class ReadOnlyBlobService implements BlobService {
     return this.#inner.openRead(digest, options);
   }
 
-  chunks(digest: B3Digest, options?: CallOptions): Promise<readonly ChunkMeta[] | undefined> {
+  chunks(digest: B3Digest, options?: ChunksOptions): Promise<readonly ChunkMeta[] | undefined> {
     return this.#inner.chunks(digest, options);
   }
 

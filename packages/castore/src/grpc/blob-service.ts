@@ -5,6 +5,7 @@ import type {
   BlobService,
   CallOptions,
   ChunkMeta,
+  ChunksOptions,
   OpenBlob,
   OpenManyOptions,
   OpenReadOptions,
@@ -152,10 +153,12 @@ export class GrpcBlobService implements BlobService {
     );
   }
 
+  /** What the server says; nothing of that is proved. */
   async chunks(
     digest: B3Digest,
-    options: CallOptions = {},
+    options: ChunksOptions = {},
   ): Promise<readonly ChunkMeta[] | undefined> {
+    if (options.proved === true) return (await this.has(digest, options)) ? [] : undefined;
     const chunks = await this.#layouts.chunksOf(digest, options);
     return chunks?.length === 1 ? [] : chunks;
   }

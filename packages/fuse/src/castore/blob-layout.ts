@@ -4,8 +4,8 @@ import type { Piece, Slice } from "./piece.js";
 /** Chunks that are longer are not fetched whole, and nor are blobs without chunks. */
 const MAX_PIECE_BYTES = 8 * 1024 * 1024;
 
-/** Length of the pieces of what has no chunks of a good length. */
-const PART_BYTES = 1024 * 1024;
+/** Length of the pieces of what has no chunks of a good length: about that of a chunk, for the same reasons. */
+const PART_BYTES = 256 * 1024;
 
 /** How a blob is cut into pieces. Compact: one of 10 GiB has some 40,000. */
 export class BlobLayout {
@@ -35,7 +35,7 @@ export class BlobLayout {
     size: number,
     signal: AbortSignal,
   ): Promise<BlobLayout> {
-    const chunks = await blobs.chunks(digest, { signal });
+    const chunks = await blobs.chunks(digest, { signal, proved: true });
     if (chunks === undefined) {
       throw new CastoreError("MISSING_REFERENCE", `Cannot read blob ${digest}: not stored`);
     }
