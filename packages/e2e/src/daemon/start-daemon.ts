@@ -12,6 +12,8 @@ export interface StartDaemonOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** One that is there already, and stays. By default the daemon gets one that goes with it. */
   readonly dataDirectory?: string;
+  /** A program that becomes the daemon, and its arguments: `ip netns exec NAME`. */
+  readonly through?: readonly string[];
   /** Is told the process before it is ready. */
   readonly onStart?: (pid: number) => void;
 }
@@ -52,9 +54,14 @@ export async function startDaemon(options: StartDaemonOptions = {}): Promise<Dae
     options.dataDirectory ?? (await mkdtemp(join(tmpdir(), "tvix-e2e-daemon-")));
   const args = options.args ?? [];
   const listen = args.includes("--listen") ? [] : ["--listen", "127.0.0.1:0"];
+  const [program = TVIX, ...before] = [...(options.through ?? []), TVIX];
   const child = spawn(
-    TVIX,
-    ["daemon", ...["--data-dir", dataDirectory, "--log-format", "json"], ...listen, ...args],
+    program,
+    [
+      ...[...before, "daemon"],
+      ...["--data-dir", dataDirectory, "--log-format", "json"],
+      ...[...listen, ...args],
+    ],
     { env: daemonEnvironment(options.env), stdio: ["ignore", "ignore", "pipe"] },
   );
   options.onStart?.(child.pid ?? 0);

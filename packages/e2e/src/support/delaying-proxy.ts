@@ -10,6 +10,8 @@ import {
 export interface DelayingProxyOptions {
   /** How long everything is under way, each way, in milliseconds: half of a round trip. */
   readonly delayMs: number;
+  /** Where it listens; 127.0.0.1 by default. */
+  readonly host?: string;
 }
 
 /** Bytes of one direction of a connection that may be under way; beyond that its sender has to wait. */
@@ -44,12 +46,12 @@ export class DelayingProxy implements AsyncDisposable {
   ): Promise<DelayingProxy> {
     const proxy = new DelayingProxy(target, options);
     proxy.#server.on("connection", (socket) => proxy.#accept(socket));
-    proxy.#server.listen(0, "127.0.0.1");
+    proxy.#server.listen(0, options.host ?? "127.0.0.1");
     await once(proxy.#server, "listening");
     return proxy;
   }
 
-  /** Where clients find it, on 127.0.0.1. */
+  /** Where clients find it. */
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }

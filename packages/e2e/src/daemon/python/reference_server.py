@@ -4,8 +4,6 @@ It keeps everything in memory, has the three services and nothing else, sends me
 none above 4 MiB. It says `{"name": "ready", "port": N}`, and `{"name": "call", "method": M}` for every call.
 """
 
-import hashlib
-import struct
 import sys
 import threading
 import time
@@ -14,7 +12,8 @@ from concurrent import futures
 import grpc
 
 from blake3_plain import blake3
-from stubs import blob_pb, castore_pb, directory_pb, load, path_info_pb, path_info_rpc_pb, say
+from nar import digest_nar, doubled_size
+from stubs import blob_pb, castore_pb, directory_pb, load, path_info_rpc_pb, say
 
 MESSAGE_LIMIT = 4 * 1024 * 1024
 READ_MESSAGE = 4096
@@ -27,12 +26,6 @@ lie = sys.argv[2] if len(sys.argv) > 2 else ""
 blobs = {}
 directories = {}
 path_infos = {}
-
-
-def doubled_size(directory):
-    """What the reference says of a Directory since August 2024."""
-    entries = len(directory.directories) + len(directory.files) + len(directory.symlinks)
-    return 2 * entries + sum(child.size for child in directory.directories)
 
 
 def flipped(data):
@@ -148,34 +141,6 @@ class Directories(directory_rpc.DirectoryServiceServicer):
         return directory_pb.PutDirectoryResponse(root_digest=digest)
 
 
-def nar_text(data):
-    return struct.pack("<Q", len(data)) + data + bytes(-len(data) % 8)
-
-
-def nar_node(kind, node):
-    """The parts of a NAR, in order."""
-    yield nar_text(b"(") + nar_text(b"type")
-    if kind == "file":
-        yield nar_text(b"regular")
-        if node.executable:
-            yield nar_text(b"executable") + nar_text(b"")
-        yield nar_text(b"contents") + nar_text(blobs[node.digest])
-    elif kind == "symlink":
-        yield nar_text(b"symlink") + nar_text(b"target") + nar_text(node.target)
-    else:
-        yield nar_text(b"directory")
-        directory = directories[node.digest]
-        entries = [("directory", entry) for entry in directory.directories]
-        entries += [("file", entry) for entry in directory.files]
-        entries += [("symlink", entry) for entry in directory.symlinks]
-        for child_kind, entry in sorted(entries, key=lambda entry: entry[1].name):
-            yield nar_text(b"entry") + nar_text(b"(")
-            yield nar_text(b"name") + nar_text(entry.name) + nar_text(b"node")
-            yield from nar_node(child_kind, entry)
-            yield nar_text(b")")
-    yield nar_text(b")")
-
-
 class PathInfos(path_info_grpc.PathInfoServiceServicer):
     def Get(self, request, context):
         say("call", method="PathInfo.Get")
@@ -200,12 +165,9 @@ class PathInfos(path_info_grpc.PathInfoServiceServicer):
         kind = request.WhichOneof("node")
         if getattr(request, kind).name:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "invalid root node")
-        hasher = hashlib.sha256()
-        size = 0
-        for part in [nar_text(b"nix-archive-1"), *nar_node(kind, getattr(request, kind))]:
-            hasher.update(part)
-            size += len(part)
-        return path_info_rpc_pb.CalculateNARResponse(nar_size=size, nar_sha256=hasher.digest())
+        node = getattr(request, kind)
+        size, digest = digest_nar(kind, node, directories.__getitem__, blobs.__getitem__)
+        return path_info_rpc_pb.CalculateNARResponse(nar_size=size, nar_sha256=digest)
 
     def List(self, request, context):
         say("call", method="List")
