@@ -17,7 +17,10 @@ export interface GuardedBlob {
   readonly reader: BlobReader;
 }
 
-/** Opens a blob in one store. */
+/**
+ * Opens a blob in one store, which fails when the blob is to have another length than expected: what names it may be
+ * wrong, and so may the store; another one may be right.
+ */
 export function openGuarded(
   digest: B3Digest,
   expectedSize: number | undefined,
@@ -25,7 +28,14 @@ export function openGuarded(
   return async (service, options, store) => {
     const size = expectedSize === undefined ? {} : { expectedSize };
     const reader = await service.openRead(digest, { ...options, ...size });
-    return reader && { store, reader };
+    if (reader === undefined) return undefined;
+    if (expectedSize !== undefined && reader.size !== expectedSize) {
+      throw new CastoreError(
+        "CORRUPT",
+        `It has ${reader.size} bytes there instead of ${expectedSize}`,
+      );
+    }
+    return { store, reader };
   };
 }
 
@@ -90,18 +100,13 @@ export class FailoverReader implements BlobReader {
           (service, call) => openGuarded(this.#digest, this.size)(service, call, opening),
           options,
         );
-        if (blob?.reader.size === this.size) return blob;
-        if (blob !== undefined) failures.push({ store: store.name, error: this.#otherSize(blob) });
+        if (blob !== undefined) return blob;
       } catch (error) {
         options.signal?.throwIfAborted();
         failures.push({ store: store.name, error });
       }
     }
     return undefined;
-  }
-
-  #otherSize({ reader }: GuardedBlob): CastoreError {
-    return new CastoreError("CORRUPT", `It has ${reader.size} bytes there instead of ${this.size}`);
   }
 }
 

@@ -48,10 +48,15 @@ export function blobReadTests(test: BlobServiceUnderTest): void {
     it.each([999, 1001])("gives no wrong byte when it is not %s", async (expectedSize) => {
       const bytes = seededBytes(22, 1000);
       const digest = await test.service().put([bytes]);
-      const reader = await test.service().openRead(digest, { expectedSize });
-      // A service that knows better gives the blob.
-      if (reader?.size === 1000) expectSameBytes(await read(reader), bytes);
-      else await expect(read(reader)).rejects.toMatchObject({ code: "CORRUPT" });
+      const read = async (): Promise<Uint8Array> => {
+        const reader = await test.service().openRead(digest, { expectedSize });
+        if (reader === undefined) expect.fail("A blob that was stored is not there");
+        return concatBytes(await collect(reader.stream()));
+      };
+      // A service that knows better gives the blob; one of several stores may miss an answer of another one.
+      const outcome = await read().catch((error: unknown) => error);
+      if (outcome instanceof Uint8Array) expectSameBytes(outcome, bytes);
+      else expect(outcome).toMatchObject({ code: expect.stringMatching(/CORRUPT|UNAVAILABLE/) });
     });
   });
 
