@@ -24,6 +24,7 @@ import { SingleFlight } from "../single-flight.js";
 import { BackgroundFill } from "./background-fill.js";
 import { type CacheNotes, NoteQueue } from "./cache-notes.js";
 import { ChunkedCachedReader } from "./cached-reader.js";
+import { EdgeReads } from "./edge-reads.js";
 import { type FarBlob, FarBlobs } from "./far-blobs.js";
 import { type FarOptions, guardFar } from "./far-store.js";
 import { FarTrees } from "./far-trees.js";
@@ -99,7 +100,8 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
   readonly fillMany?: NonNullable<BlobService["fillMany"]>;
   /** There where far has it. */
   readonly tree?: NonNullable<BlobService["tree"]>;
-  readonly #treeNotes: NoteQueue | undefined;
+  readonly #proofNotes: NoteQueue | undefined;
+  readonly #edges: EdgeReads | undefined;
   /** Of near alone: nothing of far is there now. */
   readonly readNow?: NonNullable<BlobService["readNow"]>;
 
@@ -117,9 +119,10 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     this.#trustsChunkLists = options.trustsChunkLists ?? false;
     this.#maxFillBytes = options.maxFillBytes ?? 0;
     this.#onError = onError;
-    this.#treeNotes = far.tree && notes && new NoteQueue(notes, onError);
+    this.#proofNotes = far.tree && notes && new NoteQueue(notes, onError);
     if (far.tree !== undefined) {
-      const trees = new FarTrees(this.#far.store, this.#treeNotes, onError);
+      const trees = new FarTrees(this.#far.store, this.#proofNotes, onError);
+      this.#edges = new EdgeReads(this.#far, this.#proofNotes, onError);
       this.tree = (digest, call) => this.#treeOf(trees, digest, call);
     }
     if (near.readNow !== undefined) this.readNow = near.readNow.bind(near);
@@ -242,7 +245,7 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
   async settled(): Promise<void> {
     await this.#filling.settled();
     await this.#far.flush();
-    await this.#treeNotes?.flush();
+    await this.#proofNotes?.flush();
   }
 
   /** Gives up what is fetched in the background, and waits until what has come is stored. */
@@ -341,7 +344,9 @@ export class CacheBlobService implements BlobService, AsyncDisposable {
     if (layout !== undefined) {
       if (size <= this.#maxFillBytes) this.#rest.add(blob, layout);
       const trustsChunkLists = this.#trustsChunkLists;
-      const options = { near: this.#filling, far: this.#far, trustsChunkLists };
+      const options = {
+        ...{ near: this.#filling, far: this.#far, edges: this.#edges, trustsChunkLists },
+      };
       return new ChunkedCachedReader(blob, layout, options);
     }
     if (size <= MAX_SHORT_BYTES) return new ShortCachedReader(blob, this.#filling);

@@ -4,6 +4,7 @@ import { CastoreError } from "../errors.js";
 import { createBlake3 } from "../hasher/blake3.js";
 import { LinkedAbort } from "../linked-abort.js";
 import type { ChunkLayout } from "./chunk-layout.js";
+import { type EdgeReads, MAX_EDGE_BYTES } from "./edge-reads.js";
 import type { FarBlob, FarBlobs } from "./far-blobs.js";
 import type { NearBlobs } from "./near-blobs.js";
 
@@ -13,6 +14,8 @@ const READ_AHEAD = 8;
 export interface CachedReaderOptions {
   readonly near: NearBlobs;
   readonly far: FarBlobs;
+  /** Where far proves parts of blobs. */
+  readonly edges: EdgeReads | undefined;
   readonly trustsChunkLists: boolean;
 }
 
@@ -89,21 +92,34 @@ export class ChunkedCachedReader implements BlobReader {
       for (let i = next; i < layout.count && layout.startOf(i) < end; i++) {
         for (; next <= i + READ_AHEAD && next < layout.count; next++) {
           if (layout.startOf(next) >= end) break;
-          const chunk = this.#chunk(next, trustsList, call.signal);
+          const bytes = this.#bytes(next, { start, end }, trustsList, call.signal);
           // It may fail before its turn comes; until then nobody listens.
-          chunk.catch(() => {});
-          ahead.push(chunk);
+          bytes.catch(() => {});
+          ahead.push(bytes);
         }
-        const bytes = await (ahead.shift() as Promise<Uint8Array>);
-        const at = layout.startOf(i);
-        yield bytes.subarray(Math.max(0, start - at), Math.min(bytes.byteLength, end - at));
+        yield await (ahead.shift() as Promise<Uint8Array>);
       }
     } finally {
       call.end();
     }
   }
 
-  #chunk(i: number, trustsList: boolean, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#options.near.chunk(this.#blob, this.#layout, i, { trustsList, signal });
+  /** What is wanted of a chunk. */
+  async #bytes(
+    i: number,
+    { start, end }: ResolvedRange,
+    trustsList: boolean,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { edges, near } = this.#options;
+    const at = this.#layout.startOf(i);
+    const from = Math.max(start, at);
+    const to = Math.min(end, this.#layout.startOf(i + 1));
+    const goesOn = start < at || to < end;
+    if (edges !== undefined && goesOn && to - from < MAX_EDGE_BYTES && !this.#layout.isMarked(i)) {
+      return edges.read(this.#blob, from, to, { signal });
+    }
+    const chunk = await near.chunk(this.#blob, this.#layout, i, { trustsList, signal });
+    return chunk.subarray(from - at, to - at);
   }
 }
