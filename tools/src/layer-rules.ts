@@ -425,6 +425,7 @@ export const PACKAGE_RULES: readonly PackageRules[] = [
       "@tvix/fuse",
       "@tvix/grpc",
       "@tvix/cli",
+      "@tvix/bench",
     ],
     why: "end-to-end tests see what users get",
   },

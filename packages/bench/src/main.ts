@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { runCache } from "./cache/run-cache.js";
 import { runDaemonImport } from "./daemon-import/run-daemon-import.js";
 import { runGrpc } from "./grpc/run-grpc.js";
+import { runLatency } from "./latency/run-latency.js";
 import { runMount } from "./mount/run-mount.js";
 import { runNar } from "./nar/run-nar.js";
 import { runOperations } from "./operations/run-operations.js";
@@ -60,6 +61,8 @@ async function measureNow(options: BenchOptions): Promise<readonly BenchRun[]> {
       return [await runDaemonImport(options, host)];
     case "nar":
       return [await runNar(options, host)];
+    case "latency":
+      return [await runLatency(options, host)];
     case "mount":
       return [await runMount(options, host)];
     case "cache":

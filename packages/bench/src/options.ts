@@ -13,6 +13,7 @@ const MODES = [
   "nar",
   "cache",
   "mount",
+  "latency",
 ] as const;
 
 /** Where sources and stores of a run are: in memory, or on a disk. */
@@ -45,7 +46,7 @@ export class BenchUsageError extends Error {
   override readonly name: string = "BenchUsageError";
 }
 
-export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import|nar|cache|mount] [OPTION...]
+export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daemon-import|nar|cache|mount|latency] [OPTION...]
 
   operations   whole operations: tvix, nix-store and restic side by side (the default)
   primitives   hashing, chunking, encoding, NAR, packs, look-ups
@@ -55,6 +56,7 @@ export const USAGE = `Usage: pnpm bench [operations|primitives|profile|grpc|daem
   nar          NARs out of a store next to nix-store --dump of the trees
   cache        the binary cache next to nginx: copies of the real Nix, narinfos, NARs
   mount        a mount next to the kernel's own files, squashfuse_ll and bindfs; as root
+  latency      copies and imports over a line on which a round trip takes 50 ms
 
   --runs N            how often each command runs (3)
   --where tmpfs|disk  where sources and stores are (tmpfs)
@@ -141,7 +143,7 @@ function repeatable(
   options: Pick<BenchOptions, "where" | "runs" | "trees" | "scratch">,
 ): string {
   const words = ["pnpm", "bench", mode];
-  if (["operations", "grpc", "daemon-import", "nar", "cache", "mount"].includes(mode))
+  if (["operations", "grpc", "daemon-import", "nar", "cache", "mount", "latency"].includes(mode))
     words.push("--runs", String(options.runs));
   if (mode !== "primitives" || options.where === "disk") words.push("--where", options.where);
   if (mode !== "primitives" && mode !== "grpc" && options.trees !== undefined)

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { CacheRun } from "../cache/cache-run.js";
 import type { DaemonImportRun } from "../daemon-import/run-daemon-import.js";
 import type { GrpcRun } from "../grpc/grpc-run.js";
+import type { LatencyRun } from "../latency/latency-run.js";
 import type { MountRun } from "../mount/mount-run.js";
 import type { NarRun } from "../nar/run-nar.js";
 import type { OperationsRun } from "../operations/operations-run.js";
@@ -14,6 +15,7 @@ import { cacheReport } from "./cache-report.js";
 import { daemonImportReport } from "./daemon-import-report.js";
 import { replaceBlock } from "./document-block.js";
 import { grpcReport } from "./grpc-report.js";
+import { latencyReport } from "./latency-report.js";
 import { mountReport } from "./mount-report.js";
 import { narReport } from "./nar-report.js";
 import { operationsReport } from "./operations-report.js";
@@ -29,6 +31,7 @@ export type BenchRun =
   | DaemonImportRun
   | NarRun
   | CacheRun
+  | LatencyRun
   | MountRun;
 
 /** Where the run's tables stand in the document. */
@@ -56,6 +59,8 @@ export function report(run: BenchRun): string {
       return narReport(run);
     case "cache":
       return cacheReport(run);
+    case "latency":
+      return latencyReport(run);
     case "mount":
       return mountReport(run);
   }

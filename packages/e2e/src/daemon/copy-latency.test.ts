@@ -1,15 +1,18 @@
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { DelayingProxy, storeClosure } from "@tvix/bench/latency";
 import { SigningKey } from "@tvix/store";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Sandbox } from "../cli/tvix.js";
-import { DelayingProxy } from "../support/delaying-proxy.js";
-import { storeClosure } from "../support/generated-closure.js";
 import { type Daemon, startDaemon } from "./start-daemon.js";
 
 const PATHS = 200;
 const FILES_PER_PATH = 100;
-/** One way, in milliseconds: a round trip takes twice that. */
+
+/** One way, in milliseconds: a round trip takes twice that. How long that makes it all is seen by `pnpm bench latency`. */
 const DELAY = 25;
+
+/** Most bytes both ways when all paths are there already: some 600 for each. */
+const NOTHING_NEW = 500_000;
 const KEY = SigningKey.of("closure-1", new Uint8Array(32).fill(7));
 
 let sandbox: Sandbox;
@@ -26,70 +29,49 @@ afterAll(async () => {
   await sandbox?.remove();
 });
 
-/** What a command took through a proxy, in milliseconds and bytes. */
-interface Measured {
-  readonly ms: number;
+/** What a command moved through a proxy, in bytes, and what it said. */
+interface Moved {
   readonly bytes: number;
   readonly report: string;
 }
 
 async function through(
-  daemon: Daemon,
-  delayMs: number,
+  { host, port }: Daemon,
   args: (address: string) => readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Measured> {
-  const { host, port } = daemon;
-  await using proxy = await DelayingProxy.listen({ host, port }, { delayMs });
-  const begin = performance.now();
+): Promise<Moved> {
+  await using proxy = await DelayingProxy.listen({ host, port }, { delayMs: DELAY });
+  const env = { XDG_CACHE_HOME: sandbox.path("cache") };
   const outcome = await sandbox.run(args(`grpc+http://127.0.0.1:${proxy.port}`), { env });
   expect([outcome.status, outcome.stderr]).toEqual([0, expect.any(String)]);
-  return { ms: performance.now() - begin, bytes: proxy.bytes, report: outcome.stderr };
+  return { bytes: proxy.bytes, report: outcome.stderr };
 }
 
 describe("tvix copy of 200 paths with 20,000 files, 50 ms away", () => {
-  it("sends them in three times the time that it takes without", async () => {
-    const times: number[] = [];
-    for (const delay of [0, DELAY]) {
-      await using daemon = await startDaemon();
-      const send = (address: string) => [
-        "copy",
-        `local://${sandbox.path("source")}`,
-        address,
-        last,
-      ];
-      const keys = ["--trusted-public-keys", String(KEY.publicKey)];
-      const sent = await through(daemon, delay, (address) => [...send(address), ...keys]);
-      expect(sent.report).toMatch(/copied 200 paths/);
-      times.push(sent.ms);
-      // What is there is not sent again.
-      const again = await through(daemon, delay, (address) => [...send(address), ...keys]);
-      expect(again.report).toMatch(/copied 0 paths.*200 there already/);
-      expect(again.bytes).toBeLessThan(500_000);
-    }
-    expect(times[1]).toBeLessThan(3 * (times[0] as number));
+  const keys = ["--trusted-public-keys", String(KEY.publicKey)];
+
+  it("sends them all, and then nothing", async () => {
+    await using daemon = await startDaemon();
+    const source = `local://${sandbox.path("source")}`;
+    const send = (address: string) => ["copy", source, address, last, ...keys];
+    expect((await through(daemon, send)).report).toMatch(/copied 200 paths/);
+    const again = await through(daemon, send);
+    expect(again.report).toMatch(/copied 0 paths.*200 there already/);
+    expect(again.bytes).toBeLessThan(NOTHING_NEW);
   });
 
-  it("takes them in three times the time that it takes without", async () => {
-    await cp(sandbox.path("source"), sandbox.path("served"), { recursive: true });
-    await using daemon = await startDaemon({ dataDirectory: sandbox.path("served") });
-    const times: number[] = [];
-    for (const delay of [0, DELAY]) {
-      const target = `local://${sandbox.path(`target-${delay}`)}`;
-      const keys = ["--trusted-public-keys", String(KEY.publicKey)];
-      const taken = await through(daemon, delay, (address) => [
-        ...["copy", address, target, last],
-        ...keys,
-      ]);
-      expect(taken.report).toMatch(/copied 200 paths/);
-      times.push(taken.ms);
-    }
-    expect(times[1]).toBeLessThan(3 * (times[0] as number));
+  it("takes them all, and then nothing", async () => {
+    await using daemon = await startDaemon({ dataDirectory: sandbox.path("source") });
+    const target = `local://${sandbox.path("target")}`;
+    const take = (address: string) => ["copy", address, target, last, ...keys];
+    expect((await through(daemon, take)).report).toMatch(/copied 200 paths/);
+    const again = await through(daemon, take);
+    expect(again.report).toMatch(/copied 0 paths.*200 there already/);
+    expect(again.bytes).toBeLessThan(NOTHING_NEW);
   });
 });
 
 describe("tvix import of 200 paths with 20,000 files, 50 ms away", () => {
-  it("takes at most three times as long as without", async () => {
+  it("stores them all", async () => {
     const sources: string[] = [];
     for (let i = 0; i < PATHS; i++) {
       const source = sandbox.path("trees", `tree-${i}`);
@@ -99,15 +81,8 @@ describe("tvix import of 200 paths with 20,000 files, 50 ms away", () => {
         await writeFile(`${source}/file-${k}`, `${i} ${k}\n`.repeat(20 + ((i * 7 + k) % 300)));
       }
     }
-    const times: number[] = [];
-    for (const delay of [0, DELAY]) {
-      await using daemon = await startDaemon();
-      const env = { XDG_CACHE_HOME: sandbox.path(`cache-${delay}`) };
-      const args = (address: string) => ["import", "--store", address, ...sources];
-      const imported = await through(daemon, delay, args, env);
-      expect(imported.report).toMatch(/^imported 20,200 entries, /);
-      times.push(imported.ms);
-    }
-    expect(times[1]).toBeLessThan(3 * (times[0] as number));
+    await using daemon = await startDaemon();
+    const args = (address: string) => ["import", "--store", address, ...sources];
+    expect((await through(daemon, args)).report).toMatch(/^imported 20,200 entries, /);
   });
 });

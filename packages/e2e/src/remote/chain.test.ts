@@ -1,11 +1,11 @@
 import { createCipheriv } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
+import { DelayingProxy } from "@tvix/bench/latency";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { until } from "../cli/until.js";
 import { type Daemon, startDaemon } from "../daemon/start-daemon.js";
 import { MountRig, NO_MOUNTS, type ServedMount, shell, shellText } from "../mount/mount-rig.js";
-import { DelayingProxy } from "../support/delaying-proxy.js";
 import { Machine } from "./network.js";
 
 const MIB = 1024 * 1024;
