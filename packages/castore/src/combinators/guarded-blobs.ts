@@ -1,4 +1,6 @@
 /** Calls over several stores of blobs that combinators have in common. */
+
+import type { TreeParents } from "../bao/outboard.js";
 import type {
   BlobReader,
   BlobService,
@@ -6,9 +8,10 @@ import type {
   OpenReadOptions,
 } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
+import { CastoreError } from "../errors.js";
 import type { AskOptions, AskStore } from "./ask-stores.js";
 import { FailoverReader, type GuardedBlob, openGuarded } from "./guarded-reader.js";
-import type { GuardedStore } from "./guarded-store.js";
+import type { GuardedStore, StoreMember } from "./guarded-store.js";
 import { failureOfStores, type StoreFailure } from "./store-failures.js";
 
 /** Stores of blobs that are asked for the same. */
@@ -79,4 +82,33 @@ export async function areInStores(
     throw failureOfStores(`Cannot find ${digests.length} blobs`, failures);
   }
   return present;
+}
+
+/** Whether any of several stores can prove parts of blobs. */
+export function canProve(members: readonly StoreMember<BlobService>[]): boolean {
+  return members.some(({ service }) => service.tree !== undefined);
+}
+
+/** The tree of a blob, by whichever store answers; its pages come from there. */
+export function treeInStores(
+  stores: BlobStores,
+  digest: B3Digest,
+  askStores: AskBlobStores,
+  options: CallOptions = {},
+): Promise<TreeParents | undefined> {
+  const ask: AskStore<BlobService, TreeParents> = async (service, call, store) => {
+    if (service.tree === undefined) {
+      throw new CastoreError("UNSUPPORTED", "It cannot prove parts of blobs");
+    }
+    const tree = await service.tree(digest, call);
+    if (tree === undefined) return undefined;
+    const { length, groupLog, top } = tree;
+    const page = (index: number, signal?: AbortSignal): Promise<Uint8Array> =>
+      store.run(
+        async (_, { signal: within }) => tree.page(index, within),
+        signal ? { signal } : {},
+      );
+    return { length, groupLog, top, page };
+  };
+  return askStores(stores, ask, { ...options, action: `Cannot prove blob ${digest}` });
 }

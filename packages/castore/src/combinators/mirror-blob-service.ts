@@ -10,7 +10,7 @@ import type {
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { type AskStore, firstAnswer } from "./ask-stores.js";
-import { type BlobStores, openInStores } from "./guarded-blobs.js";
+import { type BlobStores, canProve, openInStores, treeInStores } from "./guarded-blobs.js";
 import { FailoverReader, type GuardedBlob, openGuarded } from "./guarded-reader.js";
 import { GuardedStore, type GuardOptions, type StoreMember } from "./guarded-store.js";
 import { Healing } from "./healing.js";
@@ -27,6 +27,8 @@ import { failureOfStores, type StoreFailure } from "./store-failures.js";
  */
 export class MirrorBlobService implements BlobService, AsyncDisposable {
   readonly #stores: BlobStores;
+  /** There where one of the stores has it. */
+  readonly tree?: NonNullable<BlobService["tree"]>;
   readonly #quorum: number;
   readonly #healing: Healing | undefined;
 
@@ -37,6 +39,9 @@ export class MirrorBlobService implements BlobService, AsyncDisposable {
   ) {
     this.#quorum = quorumOf(stores.length, options);
     this.#stores = stores.map((member) => new GuardedStore(member, options));
+    if (canProve(stores)) {
+      this.tree = (digest, call) => treeInStores(this.#stores, digest, firstAnswer, call);
+    }
     this.#healing = options.heal === false ? undefined : new Healing(options.onHealError);
   }
 

@@ -9,7 +9,14 @@ import type {
 } from "../blobservice/blob-service.js";
 import type { B3Digest } from "../digest.js";
 import { fastestAnswer } from "./ask-stores.js";
-import { areInStores, type BlobStores, isInStores, openInStores } from "./guarded-blobs.js";
+import {
+  areInStores,
+  type BlobStores,
+  canProve,
+  isInStores,
+  openInStores,
+  treeInStores,
+} from "./guarded-blobs.js";
 import { GuardedStore, type GuardOptions, type StoreMember } from "./guarded-store.js";
 import { putInFirst, putManyInFirst } from "./put-in-first.js";
 
@@ -22,10 +29,15 @@ import { putInFirst, putManyInFirst } from "./put-in-first.js";
  */
 export class RaceBlobService implements BlobService {
   readonly #stores: BlobStores;
+  /** There where one of the stores has it. */
+  readonly tree?: NonNullable<BlobService["tree"]>;
 
   /** @param stores - at least one */
   constructor(stores: readonly StoreMember<BlobService>[], options: GuardOptions = {}) {
     this.#stores = stores.map((member) => new GuardedStore(member, options));
+    if (canProve(stores)) {
+      this.tree = (digest, call) => treeInStores(this.#stores, digest, fastestAnswer, call);
+    }
   }
 
   has(digest: B3Digest, options?: CallOptions): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { BlobReader, BlobService } from "../blobservice/blob-service.js";
+import type { BlobReader, BlobService, ByteRange } from "../blobservice/blob-service.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
 import { concatBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
@@ -14,6 +14,10 @@ import { VerifiedBlobService } from "./verified-blob-service.js";
 
 const SMALL = seededBytes(1, 700_000);
 const LARGE = seededBytes(2, 5_000_000);
+
+blobServiceSuite("verified, with trees", async () => ({
+  service: new VerifiedBlobService(new MemoryBlobService()),
+}));
 
 blobServiceSuite("verified", async () => ({
   service: new VerifiedBlobService(new ChunkingBlobService(65_536)),
@@ -135,6 +139,61 @@ describe("VerifiedBlobService", () => {
       },
     });
     await expect(liar.put([SMALL])).rejects.toMatchObject(corrupt);
+  });
+
+  describe("a part of a large blob", () => {
+    const range = { offset: 3_000_000, length: 100 };
+
+    /** A service that reads LARGE from `bytes`, with the right tree, and what it was asked for. */
+    async function withTree(bytes: Uint8Array) {
+      const right = new MemoryBlobService();
+      await right.put([LARGE]);
+      const asked: ByteRange[] = [];
+      const reader: BlobReader = {
+        size: LARGE.byteLength,
+        async *stream(part = {}) {
+          asked.push(part);
+          const { offset = 0, length = LARGE.byteLength } = part;
+          yield bytes.subarray(offset, offset + length);
+        },
+      };
+      const openRead = async () => reader;
+      const tree: BlobService["tree"] = (digest, options) => right.tree(digest, options);
+      return { asked, service: lying({ openRead, tree }) };
+    }
+
+    it("is proved without the rest", async () => {
+      const { asked, service } = await withTree(LARGE);
+      const reader = await opened(service, LARGE);
+      const bytes = concatBytes(await collect(reader.stream(range)));
+      expectSameBytes(bytes, LARGE.subarray(range.offset, range.offset + range.length));
+      expect(asked).toHaveLength(1);
+      expect(asked[0]?.length).toBeLessThanOrEqual(2 * 16 * 1024);
+    });
+
+    it("is refused when a byte next to it is wrong", async () => {
+      const wrong = Uint8Array.from(LARGE);
+      wrong[range.offset - 1] = (wrong[range.offset - 1] as number) ^ 1;
+      const { service } = await withTree(wrong);
+      const given: Uint8Array[] = [];
+      const read = async (): Promise<void> => {
+        const reader = await opened(service, LARGE);
+        for await (const bytes of reader.stream(range)) given.push(bytes);
+      };
+      await expect(read()).rejects.toMatchObject({ code: "CORRUPT" });
+      expect(given).toEqual([]);
+    });
+
+    it("is refused when nothing comes, endlessly", async () => {
+      const { service } = await withTree(LARGE);
+      const inner = lyingReader(LARGE.byteLength, () => endless(new Uint8Array(0)));
+      const tree = service.tree ?? expect.fail("no trees");
+      const reader = await opened(
+        lying({ openRead: (digest) => inner.openRead(digest), tree }),
+        LARGE,
+      );
+      await expect(collect(reader.stream(range))).rejects.toMatchObject({ code: "CORRUPT" });
+    });
   });
 
   it("tells nothing of how foreign blobs are cut", async () => {

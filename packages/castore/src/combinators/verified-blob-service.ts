@@ -1,3 +1,6 @@
+import type { TreeParents } from "../bao/outboard.js";
+import { SliceDecoder } from "../bao/slice-decoder.js";
+import type { SliceRange } from "../bao/tree-shape.js";
 import type {
   BlobReader,
   BlobService,
@@ -7,6 +10,7 @@ import type {
   OpenReadOptions,
   PutManyOptions,
 } from "../blobservice/blob-service.js";
+import { sliceOf } from "../blobservice/blob-slice.js";
 import { resolveRange } from "../blobservice/byte-range.js";
 import { readSource } from "../blobservice/read-source.js";
 import type { B3Digest } from "../digest.js";
@@ -24,15 +28,18 @@ const MAX_EMPTY_PIECES = 1000;
  * has stored against what it was given.
  *
  * A range proves nothing by itself. So a blob of up to 4 MiB is read whole and verified before any of it is given
- * out, and of a larger one a stream reads all, and fails before its end when it is another blob. How blobs are
- * cut is not told, for a list of chunks cannot be verified without the blob. `GrpcBlobService` verifies by itself, and
- * does better.
+ * out. A part of a larger one is proved by the tree over the blob, where the service has trees; else a stream reads
+ * all, and fails before its end when it is another blob. How blobs are cut is not told, for a list of chunks cannot
+ * be verified without the blob.
  */
 export class VerifiedBlobService implements BlobService {
   readonly #inner: BlobService;
+  /** There where the service has it. What uses a tree compares its nodes with the digest. */
+  readonly tree?: NonNullable<BlobService["tree"]>;
 
   constructor(inner: BlobService) {
     this.#inner = inner;
+    if (inner.tree !== undefined) this.tree = inner.tree.bind(inner);
   }
 
   /** What the service says: presence is not proved before the blob is read. */
@@ -52,7 +59,7 @@ export class VerifiedBlobService implements BlobService {
     if (!Number.isSafeInteger(reader.size) || reader.size < 0) {
       throw corrupt(digest, `its length is to be ${reader.size}`);
     }
-    return new VerifiedReader(digest, reader);
+    return new VerifiedReader(digest, reader, this.tree);
   }
 
   async put(
@@ -99,11 +106,13 @@ class VerifiedReader implements BlobReader {
   readonly size: number;
   readonly #digest: B3Digest;
   readonly #reader: BlobReader;
+  readonly #tree: BlobService["tree"];
 
-  constructor(digest: B3Digest, reader: BlobReader) {
+  constructor(digest: B3Digest, reader: BlobReader, tree: BlobService["tree"]) {
     this.size = reader.size;
     this.#digest = digest;
     this.#reader = reader;
+    this.#tree = tree;
   }
 
   async *stream(
@@ -118,11 +127,58 @@ class VerifiedReader implements BlobReader {
       if (end > start) yield bytes.subarray(start, end);
       return;
     }
+    const tree = end - start < this.size ? await this.#treeOrNone(options) : undefined;
+    if (tree !== undefined) {
+      yield* this.#proved({ offset: start, length: end - start }, tree, options);
+      return;
+    }
     let at = 0;
     for await (const piece of this.#verified(options)) {
       const part = piece.subarray(Math.max(0, start - at), Math.max(0, end - at));
       at += piece.byteLength;
       if (part.byteLength > 0) yield part;
+    }
+  }
+
+  async #treeOrNone(options: CallOptions): Promise<TreeParents | undefined> {
+    try {
+      return await this.#tree?.(this.#digest, options);
+    } catch (error) {
+      if (CastoreError.is(error, "UNSUPPORTED")) return undefined;
+      throw error;
+    }
+  }
+
+  /** A part, each group of it compared with the digest before it is given out. */
+  async *#proved(
+    range: SliceRange,
+    tree: TreeParents,
+    options: CallOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const decoder = new SliceDecoder(this.#digest, range, { inputLength: this.size });
+    const reader: BlobReader = {
+      size: this.size,
+      stream: (part = {}, call = {}) => this.#pieces(part, call),
+    };
+    const slice = sliceOf(this.#digest, { reader, tree }, range, options);
+    for await (const bytes of slice) {
+      options.signal?.throwIfAborted();
+      yield* decoder.push(bytes);
+    }
+    decoder.finish();
+  }
+
+  /** What the service gives, not verified, and without the pieces that have no bytes. */
+  async *#pieces(
+    range: ByteRange,
+    options: CallOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    let empty = 0;
+    for await (const piece of this.#reader.stream(range, options)) {
+      options.signal?.throwIfAborted();
+      empty = piece.byteLength === 0 ? empty + 1 : 0;
+      if (empty > MAX_EMPTY_PIECES) throw corrupt(this.#digest, "nothing comes, endlessly");
+      if (piece.byteLength > 0) yield piece;
     }
   }
 
@@ -140,16 +196,11 @@ class VerifiedReader implements BlobReader {
   async *#verified(options: CallOptions): AsyncGenerator<Uint8Array, void, undefined> {
     const hash = createBlake3();
     let length = 0;
-    let empty = 0;
     try {
-      for await (const piece of this.#reader.stream({}, options)) {
-        options.signal?.throwIfAborted();
-        empty = piece.byteLength === 0 ? empty + 1 : 0;
-        if (empty > MAX_EMPTY_PIECES) throw corrupt(this.#digest, "nothing comes, endlessly");
+      for await (const piece of this.#pieces({}, options)) {
         length += piece.byteLength;
         if (length > this.size)
           throw corrupt(this.#digest, `there are more than ${this.size} bytes`);
-        if (piece.byteLength === 0) continue;
         hash.update(piece);
         if (length === this.size) this.#check(hash.digest());
         yield piece;
