@@ -74,6 +74,7 @@ export const TEST_NEEDS: readonly DebianNeed[] = [
     purpose: "the kernel of a virtual machine",
   },
   { program: "fusermount3", debianPackage: "fuse3", purpose: "mounting without being root" },
+  { program: "ip", debianPackage: "iproute2", purpose: "networks between daemons" },
   { program: "rsync", debianPackage: "rsync", purpose: "comparing mounted trees" },
   { program: "git", debianPackage: "git", purpose: "looking at a checkout that is mounted" },
   { program: "getfattr", debianPackage: "attr", purpose: "reading attributes of mounted files" },
