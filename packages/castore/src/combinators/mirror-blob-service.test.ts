@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { BlobReader } from "../blobservice/blob-service.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
 import { concatBytes } from "../bytes.js";
 import { CastoreError } from "../errors.js";
@@ -164,6 +165,33 @@ describe("MirrorBlobService: reading", () => {
       await service.settled();
       expect(await holders()).toEqual([false, true]);
     }
+  });
+
+  it("closes what it reads when the store that gets it takes no more", async () => {
+    const source = new WatchedSource(piecesOf(BYTES, 10_000));
+    const full = new CastoreError("STORAGE", "The disk is full");
+    class Watched extends MemoryBlobService {
+      override async openRead(): Promise<BlobReader> {
+        return { size: BYTES.byteLength, stream: () => source };
+      }
+    }
+    class Full extends MemoryBlobService {
+      override async put(pieces: AsyncIterable<Uint8Array>): Promise<never> {
+        for await (const _ of pieces) throw full;
+        throw full;
+      }
+    }
+    const errors: unknown[] = [];
+    const service = new MirrorBlobService(
+      [
+        { service: new Full(), name: "full" },
+        { service: new Watched(), name: "whole" },
+      ],
+      { onHealError: (error) => errors.push(error) },
+    );
+    await service.openRead(DIGEST);
+    await service.settled();
+    expect([errors, source.pulled, source.released]).toEqual([[full], 1, true]);
   });
 
   it("tells why a store could not be healed, and reads on", async () => {

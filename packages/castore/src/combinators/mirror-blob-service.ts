@@ -1,3 +1,4 @@
+import { abortable } from "../blobservice/abortable.js";
 import type {
   BlobReader,
   BlobService,
@@ -152,10 +153,10 @@ export class MirrorBlobService implements BlobService, AsyncDisposable {
     const reader = await openInStores(others, digest, firstAnswer, { signal });
     // It was deleted everywhere meanwhile.
     if (reader === undefined) return;
-    const pieces = reader.stream({}, { signal });
-    const stored = await to.feed(pieces, (service, given, call) => service.put(given, call), {
-      signal,
-    });
+    const pieces = abortable(reader.stream({}, { signal }), signal);
+    const put = (service: BlobService, given: AsyncIterable<Uint8Array>, call: CallOptions) =>
+      service.put(given, call);
+    const stored = await to.feed(pieces, put, { signal }).finally(() => pieces.return());
     if (stored.equals(digest)) return;
     throw new CastoreError("CORRUPT", `Cannot copy blob ${digest} to ${to.name}: it has ${stored}`);
   }
