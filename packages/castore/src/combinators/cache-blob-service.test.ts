@@ -522,6 +522,37 @@ describe("CacheBlobService: far lies", () => {
     await service.settled();
   });
 
+  it("a list that replaces a wrong one gives none of its chunks, also while these are being stored", async () => {
+    let store = (): void => {};
+    const isStored = new Promise<void>((resolve) => {
+      store = resolve;
+    });
+    class SlowNear extends MemoryBlobService {
+      override async putMany(blobs: readonly Uint8Array[]): Promise<B3Digest[]> {
+        await isStored;
+        return super.putMany(blobs);
+      }
+    }
+    const { inner, faults } = await cached();
+    const chunks = (await inner.chunks(DIGEST)) ?? [];
+    const [first, second, third] = chunks as [ChunkMeta, ChunkMeta, ChunkMeta];
+    const size = first.size + second.size;
+    const joined = { digest: blake3(LARGE.subarray(0, size)), size };
+    const lists = [chunks, [joined, ...chunks.slice(2)]];
+    inner.chunks = async () => lists.shift();
+    const service = new CacheBlobService(new SlowNear(), new FaultyBlobService(inner, faults));
+    const read = (offset: number, { size: length }: ChunkMeta) =>
+      readAll(service, DIGEST, { offset, length });
+    await read(first.size, second);
+    faults.setAll("wrong-bytes");
+    await expect(read(0, first)).rejects.toMatchObject({ code: "CORRUPT" });
+    faults.clear();
+    expectSameBytes(await read(size, third), LARGE.subarray(size, size + third.size));
+    expect(lists).toEqual([]);
+    store();
+    await service.close();
+  });
+
   it("chunks that are not proved are told to those who take them for that", async () => {
     const { service, inner } = await cached();
     await readAll(service, DIGEST, { length: 100 });

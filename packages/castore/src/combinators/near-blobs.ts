@@ -74,7 +74,9 @@ export class NearBlobs {
   ): Promise<Uint8Array> {
     const digest = layout.digestOf(i);
     const length = layout.lengthOf(i);
-    const key = `${blob.digest.key}:${i}`;
+    const start = layout.startOf(i);
+    // A list that turned out wrong may have had another chunk with that number.
+    const key = `${blob.digest.key}:${start}:${digest.key}`;
     const storing = this.#storing.get(key);
     if (storing !== undefined) return copyBytes(storing.bytes);
     if (trustsList || layout.isMarked(i)) {
@@ -84,7 +86,7 @@ export class NearBlobs {
         return near;
       }
     }
-    const piece = { key, offset: layout.startOf(i), length, digest };
+    const piece = { key, offset: start, length, digest };
     return this.#fetched(blob, piece, options, () => {
       this.#far.mark(blob, i);
       this.#failed.delete(blob.digest.key);
