@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { BlobService, ChunkMeta } from "../blobservice/blob-service.js";
+import type { BlobChunks } from "../blobservice/chunked-blob-upload.js";
 import { MemoryBlobService } from "../blobservice/memory.js";
 import { concatBytes, splitBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
@@ -194,6 +195,25 @@ describe("CacheBlobService: a whole blob", () => {
     }
     await again.settled();
     expect(await near.has(DIGEST)).toBe(true);
+  });
+
+  it("is put together once, however often who has opened it before reads it", async () => {
+    let count = 0;
+    class CountingNear extends MemoryBlobService {
+      override async putChunked(chunks: BlobChunks): Promise<void> {
+        count++;
+        await super.putChunked(chunks);
+      }
+    }
+    const { service } = await cached({}, new CountingNear());
+    const reader = (await service.openRead(DIGEST)) ?? expect.fail("The blob is absent");
+    for (let i = 0; i < 3; i++) {
+      for (const range of [{}, { length: 1_000_000 }]) {
+        await collect(reader.stream(range));
+        await service.settled();
+      }
+    }
+    expect(count).toBe(1);
   });
 
   it("comes without the chunks that near has", async () => {

@@ -52,6 +52,8 @@ export class NearBlobs {
   readonly #assembling = new Set<string>();
   /** Blobs that near could not put together; that is tried again when another piece has come. */
   readonly #failed = new Set<string>();
+  /** Blobs that near has put together, of which readers are still open. */
+  readonly #assembled = new WeakSet<ChunkLayout>();
   readonly #background = new Set<Promise<void>>();
 
   constructor(near: BlobService, far: FarBlobs, options: NearBlobsOptions) {
@@ -90,6 +92,7 @@ export class NearBlobs {
     return this.#fetched(blob, piece, options, () => {
       this.#far.mark(blob, i);
       this.#failed.delete(blob.digest.key);
+      this.#assembled.delete(layout);
       if (layout.isProved) this.assemble(blob, layout);
     });
   }
@@ -137,7 +140,7 @@ export class NearBlobs {
   /** Has near put a blob together of its chunks, in the background, once. */
   assemble(blob: FarBlob, layout: ChunkLayout): void {
     const { key } = blob.digest;
-    if (this.#assembling.has(key)) return;
+    if (this.#assembling.has(key) || this.#assembled.has(layout)) return;
     this.#assembling.add(key);
     const forget = (): void => {
       this.#assembling.delete(key);
@@ -245,6 +248,7 @@ export class NearBlobs {
     try {
       if (canPutChunked(this.#near)) await this.#near.putChunked(runsOf(blob.digest, layout));
       else await this.#join(blob, layout);
+      this.#assembled.add(layout);
       this.#far.forget(blob);
     } catch (error) {
       // The chunks are all in near, and do not make up the blob.
