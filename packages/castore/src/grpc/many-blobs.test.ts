@@ -94,15 +94,20 @@ describe("GrpcBlobService.openMany()", () => {
   });
 
   const [a, b] = [seededBytes(1, 100), seededBytes(2, 200)];
+  const long = seededBytes(3, 1001);
   type Script = readonly { lengthsPlusOne: number[]; contents: Uint8Array }[];
   it.each<[string, Script]>([
-    ["other bytes", [{ lengthsPlusOne: [101, 201], contents: concatBytes([b, a]) }]],
-    ["fewer bytes", [{ lengthsPlusOne: [101, 201], contents: a }]],
-    ["more bytes", [{ lengthsPlusOne: [101, 0], contents: concatBytes([a, b]) }]],
+    ["other bytes", [{ lengthsPlusOne: [101, 201, 0], contents: concatBytes([b, a]) }]],
+    ["fewer bytes", [{ lengthsPlusOne: [101, 201, 0], contents: a }]],
+    ["more bytes", [{ lengthsPlusOne: [101, 0, 0], contents: concatBytes([a, b]) }]],
     ["fewer blobs", [{ lengthsPlusOne: [101], contents: a }]],
-    ["more blobs", [{ lengthsPlusOne: [101, 201, 1], contents: concatBytes([a, b]) }]],
+    ["more blobs", [{ lengthsPlusOne: [101, 201, 0, 1], contents: concatBytes([a, b]) }]],
     ["nothing, again and again", [{ lengthsPlusOne: [], contents: new Uint8Array() }]],
-    ["more than anybody wants", [{ lengthsPlusOne: [101], contents: new Uint8Array(2 << 20) }]],
+    ["a long blob", [{ lengthsPlusOne: [101, 0, 1002], contents: concatBytes([a, long]) }]],
+    [
+      "more than anybody wants",
+      [{ lengthsPlusOne: [101, 0, 0], contents: new Uint8Array(2 << 20) }],
+    ],
   ])("catches a server that sends %s", async (_, messages) => {
     const script: Partial<ServiceImpl<typeof BatchService>> = {
       async *readBlobs() {
@@ -115,7 +120,7 @@ describe("GrpcBlobService.openMany()", () => {
     });
     const blobs = new GrpcBlobService(server.transport);
     await expect(
-      blobs.openMany([blake3(a), blake3(b)], { inlineBytes: 1000 }),
+      blobs.openMany([blake3(a), blake3(b), blake3(long)], { inlineBytes: 1000 }),
     ).rejects.toMatchObject({ name: "CastoreError", code: "CORRUPT" });
   });
 });

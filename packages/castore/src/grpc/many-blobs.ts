@@ -80,6 +80,7 @@ async function readTogether(
         continue;
       }
       const end = offset + lengthPlusOne - 1;
+      if (end - offset > maxBytes) throw corrupt("a longer blob than was asked for");
       if (end > run.byteLength) throw corrupt("fewer bytes than it says");
       const bytes = copyBytes(run.subarray(offset, end));
       offset = end;
