@@ -79,7 +79,7 @@ export class BlobLayouts {
     this.#known.add(digest.key, layout);
   }
 
-  /** Forgets a blob that turned out to be gone. */
+  /** Forgets a blob that turned out to be gone, or another than was said. */
   forget(digest: B3Digest): void {
     this.#known.delete(digest.key);
   }

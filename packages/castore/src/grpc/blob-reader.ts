@@ -60,7 +60,10 @@ export class GrpcBlobReader implements BlobReader {
         options.signal?.throwIfAborted();
       }
     } catch (error) {
-      if (CastoreError.is(error, "MISSING_REFERENCE")) this.#remote.layouts.forget(this.#digest);
+      // What the server said may have been wrong: it is asked anew next time.
+      const isWrong =
+        CastoreError.is(error, "MISSING_REFERENCE") || CastoreError.is(error, "CORRUPT");
+      if (isWrong) this.#remote.layouts.forget(this.#digest);
       throw error;
     }
   }

@@ -10,6 +10,7 @@ import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { blake3 } from "../hasher/blake3.js";
 import { BLOB_SIZE_HEADER } from "../rpc/limits.js";
+import { expectSameBytes } from "../testing/expectations.js";
 import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
 import { seededBytes } from "../testing/seeded-random.js";
 import { collect } from "../testing/sources.js";
@@ -30,11 +31,16 @@ afterEach(async () => {
 /** What a server answers to `ReadSlice`, message by message. */
 type Messages = (signal: AbortSignal) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
-async function clientOf(messages: Messages, size = BLOB.byteLength): Promise<GrpcBlobService> {
+/** @param size - what it says that the blob has */
+async function clientOf(
+  messages: Messages,
+  size: number | (() => number) = BLOB.byteLength,
+): Promise<GrpcBlobService> {
   server = await serveGrpc((router: ConnectRouter) => {
     router.service(BlobServiceDesc, {
       stat: (_request, context) => {
-        context.responseHeader.set(BLOB_SIZE_HEADER, String(size));
+        const said = typeof size === "number" ? size : size();
+        context.responseHeader.set(BLOB_SIZE_HEADER, String(said));
         return {};
       },
     });
@@ -98,6 +104,19 @@ describe("a server that lies about a part", () => {
       await expect(readPart(blobs)).rejects.toMatchObject({ code: "CORRUPT" });
       await server?.close();
     }
+  });
+
+  it("is asked anew for the length when that was wrong", async () => {
+    const right = await sliceOf(BLOB, PART);
+    const sizes = [BLOB.byteLength + 1, BLOB.byteLength];
+    const blobs = await clientOf(
+      () => [right],
+      () => sizes.shift() ?? 0,
+    );
+    await expect(readPart(blobs)).rejects.toMatchObject({ code: "CORRUPT" });
+    const { offset, length } = PART;
+    expectSameBytes(await readPart(blobs), BLOB.subarray(offset, offset + length));
+    expectSameBytes(await readPart(blobs), BLOB.subarray(offset, offset + length));
   });
 
   it("is caught when it states another length at both places, where the end is read", async () => {
