@@ -15,7 +15,7 @@ import type { DataDirSources } from "../data-dir.js";
 import { UsageError } from "../exit.js";
 import type { OpenStore } from "./open-store.js";
 import { daemonSocket } from "./place.js";
-import { openSideCache } from "./side-cache.js";
+import { openSideCache, type SideCache } from "./side-cache.js";
 
 /**
  * Opens the store behind a daemon. What imports remember of the trees they read is kept on this side,
@@ -28,7 +28,8 @@ export async function openRemote(
   options: RpcChannelOptions,
   sources: DataDirSources,
 ): Promise<OpenStore> {
-  return await storeBehind(openRpcChannel(parseAddress(address), options), address, sources);
+  const channel = openRpcChannel(parseAddress(address), options);
+  return storeBehind(channel, address, await openSideCache(address, sources));
 }
 
 function parseAddress(address: string): RpcAddress {
@@ -51,7 +52,9 @@ export async function openOwnDaemon(
 ): Promise<OpenStore | undefined> {
   const path = resolve(daemonSocket(directory));
   if (!(await isAnswering(path))) return undefined;
-  return await storeBehind(openRpcChannel({ transport: "unix", path }), directory, sources);
+  const channel = openRpcChannel({ transport: "unix", path });
+  // Relative, it would stand for another store in each working directory.
+  return storeBehind(channel, directory, await openSideCache(resolve(directory), sources));
 }
 
 /** Whether anybody listens on a socket. */
@@ -67,16 +70,11 @@ export function isAnswering(path: string): Promise<boolean> {
   });
 }
 
-/** The store behind an open channel, which closes with it. */
-async function storeBehind(
-  channel: RpcChannel,
-  place: string,
-  sources: DataDirSources,
-): Promise<OpenStore> {
+/** The store behind an open channel, which closes with it, as `cache` does. */
+function storeBehind(channel: RpcChannel, place: string, cache: SideCache): OpenStore {
   const { transport } = channel;
   const blobs = new GrpcBlobService(transport);
   const directories = new GrpcDirectoryService(transport);
-  const cache = await openSideCache(place, sources);
   return {
     place,
     blobs,
