@@ -24,12 +24,17 @@ export interface StoreParts extends CastoreServices {
   readonly isLocal: boolean;
 }
 
+/** Where it is kept what NARs amount to. Imports of the command keep theirs there: what one has computed the other knows. */
+const COMPUTED_SPACE = "nar";
+/** The same where another store says it: whoever uses the data directory takes what is in there for computed. */
+const TOLD_SPACE = "told-nar";
+
 /** One of each for all that is served from a data directory. */
 export function localParts(local: LocalStore, directory: string): StoreParts {
   const { blobs, directories } = local;
   const pathInfos = LocalPathInfoService.of(local);
   return {
-    ...partsOver({ blobs, directories, pathInfos }, local, new RenderedNarCalculation(local)),
+    ...partsOver({ blobs, directories, pathInfos }, local),
     maintenance: new LocalStoreMaintenance({ directory, local, pathInfos }),
     isLocal: true,
   };
@@ -42,22 +47,24 @@ export function localParts(local: LocalStore, directory: string): StoreParts {
  */
 export function composedParts(composition: Composition, local: LocalStore): StoreParts {
   const { blobs, directories, pathInfos, narCalculation, maintenance } = composition;
-  const calculation = narCalculation ?? new RenderedNarCalculation({ blobs, directories });
   return {
-    ...partsOver({ blobs, directories, pathInfos }, local, calculation),
+    ...partsOver({ blobs, directories, pathInfos }, local, narCalculation),
     maintenance: maintenance ?? refusingMaintenance(),
     isLocal: false,
   };
 }
 
+/** @param told - computes NARs elsewhere; by default it is done here */
 function partsOver(
   services: Pick<StoreParts, "blobs" | "directories" | "pathInfos">,
   local: LocalStore,
-  calculation: NarCalculationService,
+  told?: NarCalculationService,
 ): Omit<StoreParts, "maintenance" | "isLocal"> {
   const { blobs, directories } = services;
-  // Where imports of the command keep theirs: what one has computed the other knows.
-  const calculateNar = new RememberedNarCalculation(calculation, local.derived("nar"));
+  const calculateNar = new RememberedNarCalculation(
+    told ?? new RenderedNarCalculation({ blobs, directories }),
+    local.derived(told === undefined ? COMPUTED_SPACE : TOLD_SPACE),
+  );
   const stated = { pathInfos: LocalPathInfoService.of(local), calculateNar };
   const named = (space: string): NamedValues => local.named(space);
   return {
