@@ -46,6 +46,7 @@ export function registerCache(registry: BackendRegistry): void {
         writes,
         ...notesIn(nearby, DIRECTORY_SPACE),
         ...missesFor(misses_for),
+        far: { name: far.label },
         onFillError: telling(context, NOT_KEPT),
       });
       context.onClose(() => cache.close());
@@ -66,6 +67,7 @@ export function registerCache(registry: BackendRegistry): void {
         writes,
         ...notesIn(nearby, PATH_INFO_SPACE),
         ...missesFor(misses_for),
+        far: { name: far.label },
         onFillError: telling(context, NOT_KEPT),
       });
       context.onClose(() => cache[Symbol.asyncDispose]());

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Directory, putBytes, readBlob, toUtf8 } from "@tvix/castore";
+import { blake3, Directory, putBytes, readBlob, toUtf8 } from "@tvix/castore";
 import { PathInfo, SigningKey, StorePath } from "@tvix/store";
 import { SYMLINK_NODE } from "@tvix/store/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseComposition } from "../document/parse-composition.js";
-import { openComposition } from "../open/open-composition.js";
+import { type Composition, openComposition } from "../open/open-composition.js";
 import { StoreResources } from "../open/store-resources.js";
 import { planComposition } from "../plan/plan-composition.js";
 import { type ServiceKind, TABLE_OF_KIND } from "../service-kind.js";
@@ -14,6 +14,7 @@ import { defaultRegistry } from "./default-registry.js";
 
 const REGISTRY = defaultRegistry();
 const KEY = SigningKey.generate("test-1");
+const NOWHERE = blake3(toUtf8("nowhere"));
 
 let directory: string;
 
@@ -85,6 +86,22 @@ describe("combinators of Directories", () => {
       expect(await store.directories.get(digest)).toEqual(Directory.EMPTY);
     },
   );
+});
+
+describe("cache", () => {
+  it("names the far service that is left alone", async () => {
+    const gone = "grpc+unix:/nowhere/tvix.sock";
+    const ask = async (kind: ServiceKind, call: (store: Composition) => Promise<unknown>) => {
+      await using store = await openKind(kind, `type = "cache"\nnear = "a"\nfar = "${gone}"`);
+      for (let i = 0; i < 3; i++) await expect(call(store)).rejects.toThrow();
+      await expect(call(store)).rejects.toThrow(`Cannot reach "${gone}": it has failed`);
+    };
+    await Promise.all([
+      ask("blobs", ({ blobs }) => blobs.openRead(NOWHERE)),
+      ask("directories", ({ directories }) => directories.get(NOWHERE)),
+      ask("pathInfos", ({ pathInfos }) => pathInfos.get(new Uint8Array(20))),
+    ]);
+  });
 });
 
 describe("mirror", () => {
