@@ -13,12 +13,14 @@ import { isStatus } from "./retry.js";
 /** Chunks that are remembered, and blobs: some 20 MB. */
 const MAX_REMEMBERED = 131_072;
 
-/** What a server says of a blob. Nothing of it is proved. */
+/** What a server says of a blob. */
 export interface BlobLayout {
   /** Length in bytes; `undefined` when it does not say. */
   readonly size: number | undefined;
   /** How it is cut: nothing where no finer pieces are known, `undefined` when it was not asked. */
   readonly chunks: readonly ChunkMeta[] | undefined;
+  /** Whether the chunks were found to make up the blob. */
+  readonly isProved?: boolean;
 }
 
 type StatAnswer = UnaryAnswer<typeof BlobServiceDesc.method.stat.output>;
@@ -77,6 +79,17 @@ export class BlobLayouts {
   /** Notes what was found out of a blob in another way. */
   remember(digest: B3Digest, layout: BlobLayout): void {
     this.#known.add(digest.key, layout);
+  }
+
+  /** Whether it is remembered that the chunks of a blob make it up. */
+  isProved(digest: B3Digest): boolean {
+    return this.#known.get(digest.key)?.isProved === true;
+  }
+
+  /** Notes that the chunks of a blob make it up. */
+  noteProof(digest: B3Digest, chunks: readonly ChunkMeta[]): void {
+    const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
+    this.remember(digest, { size, chunks, isProved: true });
   }
 
   /** Forgets a blob that turned out to be gone, or another than was said. */

@@ -6,6 +6,7 @@ import { copyBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { MAX_CHUNK_BYTES } from "../rpc/limits.js";
+import type { SingleFlight } from "../single-flight.js";
 import type { BlobLayouts } from "./blob-layouts.js";
 import type { RangeClient } from "./range-client.js";
 import { readAhead } from "./read-ahead.js";
@@ -28,6 +29,10 @@ export interface RemoteBlobs {
   readonly transport: Transport;
   readonly layouts: BlobLayouts;
   readonly ranges: RangeClient;
+  /** Whether a chunk list is believed. */
+  readonly trustsChunkLists: boolean;
+  /** Chunk lists that are compared with their blobs. */
+  readonly proofs: SingleFlight<void>;
 }
 
 /** An open blob of a remote service. */
@@ -89,8 +94,10 @@ export class GrpcBlobReader implements BlobReader {
     }
     const chunks = await this.#chunks(options);
     const contents = readContents(transport, this.#digest, this.size, options);
-    if (chunks.length > 0) yield* readChunked(contents, this.#digest, chunks);
-    else yield* readUnchunked(contents, this.#digest, this.size);
+    if (chunks.length > 0) {
+      yield* readChunked(contents, this.#digest, chunks);
+      this.#remote.layouts.noteProof(this.#digest, chunks);
+    } else yield* readUnchunked(contents, this.#digest, this.size);
   }
 
   async *#part(
@@ -105,7 +112,7 @@ export class GrpcBlobReader implements BlobReader {
     const start = isProved ? yield* this.#slices(range, options) : range.start;
     if (start === range.end) return;
     const rest = { start, end: range.end };
-    const chunks = await this.#chunks(options);
+    const chunks = await this.#provedChunks(options);
     if (chunks.length > 0) yield* this.#chunksBetween(chunks, rest, options);
     else yield* cut(this.#whole(options), rest);
   }
@@ -159,6 +166,25 @@ export class GrpcBlobReader implements BlobReader {
     for await (const { at, bytes } of parts) {
       yield bytes.subarray(Math.max(0, start - at), Math.min(bytes.byteLength, end - at));
     }
+  }
+
+  /** {@link #chunks}, which make up the blob: that takes reading all of it, once. */
+  async #provedChunks(options: CallOptions): Promise<readonly ChunkMeta[]> {
+    const { layouts, proofs, trustsChunkLists } = this.#remote;
+    const chunks = await this.#chunks(options);
+    if (chunks.length === 0 || trustsChunkLists || layouts.isProved(this.#digest)) return chunks;
+    const prove = (signal: AbortSignal) => this.#prove(chunks, { signal });
+    await proofs.run(this.#digest.key, prove, options.signal);
+    return chunks;
+  }
+
+  /** @throws {@link CastoreError} "CORRUPT" when the chunks do not make up the blob */
+  async #prove(chunks: readonly ChunkMeta[], options: CallOptions): Promise<void> {
+    const { layouts, transport } = this.#remote;
+    const contents = readContents(transport, this.#digest, this.size, options);
+    const pieces = readChunked(contents, this.#digest, chunks);
+    while ((await pieces.next()).done !== true);
+    layouts.noteProof(this.#digest, chunks);
   }
 
   #hasNoKnownChunks(): boolean {

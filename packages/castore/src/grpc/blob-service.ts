@@ -17,6 +17,7 @@ import type { B3Digest } from "../digest.js";
 import { CastoreError } from "../errors.js";
 import { createBlake3 } from "../hasher/blake3.js";
 import { LinkedAbort } from "../linked-abort.js";
+import { SingleFlight } from "../single-flight.js";
 import { BatchClient } from "./batch-client.js";
 import { BlobLayouts } from "./blob-layouts.js";
 import { GrpcBlobReader, MAX_HELD_BYTES, type RemoteBlobs } from "./blob-reader.js";
@@ -39,14 +40,22 @@ const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 /** Groups of small blobs that are under way at a time. */
 const MAX_GROUPS = 2;
 
+export interface GrpcBlobServiceOptions {
+  /**
+   * Whether chunk lists are believed of a server that cannot prove parts of blobs, such as tvix and snix. Then parts
+   * come at once, of whatever the list says. Only for servers of one's own; false by default.
+   */
+  readonly trustsChunkLists?: boolean;
+}
+
 /**
  * Blobs of a server that speaks the protocol of tvix and snix. Nothing that it sends is believed: what is
  * read is held against the digests, and so is what it says it has stored.
  *
  * With a server that has batches (ours), uploads send only what is missing; with one that proves parts of blobs
- * (ours), a part is compared with the digest of the blob. Elsewhere a part consists of chunks, which are compared
- * with their own digests only: that they belong to the blob is what the server says. What a server cannot do is
- * remembered, and so is the length of blobs and how they are cut.
+ * (ours), a part is compared with the digest of the blob. Elsewhere a part consists of chunks, and that they make up the
+ * blob is found out by reading all of it once, unless chunk lists are believed. What a server cannot do is remembered,
+ * and so is the length of blobs and how they are cut.
  */
 export class GrpcBlobService implements BlobService {
   readonly #transport: Transport;
@@ -59,10 +68,16 @@ export class GrpcBlobService implements BlobService {
   readonly #missing: Grouped<Uint8Array, B3Digest>;
   readonly #uploader: Uploader;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, options: GrpcBlobServiceOptions = {}) {
     this.#transport = transport;
     this.#layouts = new BlobLayouts(transport);
-    this.#remote = { transport, layouts: this.#layouts, ranges: new RangeClient(transport) };
+    this.#remote = {
+      transport,
+      layouts: this.#layouts,
+      ranges: new RangeClient(transport),
+      trustsChunkLists: options.trustsChunkLists ?? false,
+      proofs: new SingleFlight(),
+    };
     this.#batch = new BatchClient(transport);
     this.#uploader = { batch: this.#batch, counter: this.#counter, asker: askerOf(this.#batch) };
     const grouping = {

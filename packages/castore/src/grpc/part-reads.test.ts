@@ -21,7 +21,7 @@ import { expectSameBytes } from "../testing/expectations.js";
 import { type GrpcServer, serveGrpc } from "../testing/grpc-server.js";
 import { seededBytes } from "../testing/seeded-random.js";
 import { collect } from "../testing/sources.js";
-import { GrpcBlobService } from "./blob-service.js";
+import { GrpcBlobService, type GrpcBlobServiceOptions } from "./blob-service.js";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -45,10 +45,11 @@ interface Traffic {
 /** A client whose traffic is seen. */
 async function clientOf(
   routes: (router: ConnectRouter) => void,
+  options: GrpcBlobServiceOptions = {},
 ): Promise<{ blobs: GrpcBlobService; traffic: Traffic }> {
   server = await serveGrpc(routes);
   const traffic: Traffic = { calls: [], received: 0, underWay: 0, mostUnderWay: 0 };
-  return { blobs: new GrpcBlobService(watched(server.transport, traffic)), traffic };
+  return { blobs: new GrpcBlobService(watched(server.transport, traffic), options), traffic };
 }
 
 function watched(transport: Transport, traffic: Traffic): Transport {
@@ -232,9 +233,57 @@ describe("a part of a blob, from a server that does not prove parts", () => {
   const bytes = seededBytes(3, 3 * MIB);
   const digest = blake3(bytes);
 
-  it("comes in the chunks that it touches; the server is asked once for proofs", async () => {
+  /** A server of others over `backend`. */
+  const others = (backend: MemoryBlobService) => (router: ConnectRouter) => {
+    registerBlobService(router, backend);
+  };
+
+  it("comes in chunks, after all of the blob was compared with them once", async () => {
     const backend = chunked(bytes, 200 * KIB);
-    const { blobs, traffic } = await clientOf((router) => registerBlobService(router, backend));
+    const { blobs, traffic } = await clientOf(others(backend));
+    const reader = await open(blobs, digest);
+    const parts = await Promise.all([part(reader, MIB, 10), part(reader, 5, 10)]);
+    expectSameBytes(
+      concatBytes(parts),
+      concatBytes([bytes.slice(MIB, MIB + 10), bytes.slice(5, 15)]),
+    );
+    expect(traffic.received).toBeGreaterThan(3 * MIB);
+    expect(traffic.received).toBeLessThan(4 * MIB);
+    traffic.received = 0;
+    expectSameBytes(await part(await open(blobs, digest), MIB, 10), bytes.slice(MIB, MIB + 10));
+    expect(traffic.received).toBeLessThan(201 * KIB);
+  });
+
+  it("is refused before a byte when a chunk is not of the blob", async () => {
+    const backend = chunked(bytes, 200 * KIB);
+    const list = (await backend.chunks(digest)) ?? [];
+    const [planted] = await backend.putMany([seededBytes(9, 200 * KIB)]);
+    const wrong = list.map((chunk, i) =>
+      i === 5 && planted ? { ...chunk, digest: planted } : chunk,
+    );
+    const chunks = backend.chunks.bind(backend);
+    backend.chunks = async (asked) => (asked.equals(digest) ? wrong : chunks(asked));
+    const { blobs } = await clientOf(others(backend));
+    const reader = await open(blobs, digest);
+    for (const offset of [MIB, 0]) {
+      await expect(part(reader, offset, 10)).rejects.toMatchObject({ code: "CORRUPT" });
+    }
+  });
+
+  it("is known to be right after all of the blob was read", async () => {
+    const long = seededBytes(8, 5 * MIB);
+    const backend = chunked(long, 200 * KIB);
+    const { blobs, traffic } = await clientOf(others(backend));
+    const reader = await open(blobs, blake3(long));
+    await collect(reader.stream());
+    traffic.received = 0;
+    expectSameBytes(await part(reader, MIB, 10), long.slice(MIB, MIB + 10));
+    expect(traffic.received).toBeLessThan(210 * KIB);
+  });
+
+  it("comes in the chunks that it touches, where lists are believed; proofs are asked for once", async () => {
+    const backend = chunked(bytes, 200 * KIB);
+    const { blobs, traffic } = await clientOf(others(backend), { trustsChunkLists: true });
     const reader = await open(blobs, digest);
     expectSameBytes(await part(reader, MIB, 300 * KIB), bytes.subarray(MIB, MIB + 300 * KIB));
     expect(traffic.calls.toSorted()).toEqual(["Read", "Read", "ReadSlice", "Stat", "Stat"]);

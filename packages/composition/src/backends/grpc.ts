@@ -20,6 +20,7 @@ const FIELDS = {
   tls_ca_cert_path: alias(optional(path()), "tls-ca-cert-path"),
   tls_client_cert_path: alias(optional(path()), "tls-client-cert-path"),
   tls_client_key_path: alias(optional(path()), "tls-client-key-path"),
+  trusts_chunk_lists: alias(defaulted(flag(), "false"), "trusts-chunk-lists"),
   wait_connect: alias(defaulted(flag(), "false"), "wait-connect"),
 };
 
@@ -33,7 +34,8 @@ export function registerGrpc(registry: BackendRegistry): void {
     types: ["grpc"],
     open: async (settings, context) => {
       const { transport, whole } = await connect(settings, context);
-      return { service: new GrpcBlobService(transport), whole };
+      const trustsChunkLists = settings.trusts_chunk_lists;
+      return { service: new GrpcBlobService(transport, { trustsChunkLists }), whole };
     },
   });
   registry.register("directories", {

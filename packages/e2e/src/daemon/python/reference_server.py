@@ -4,6 +4,7 @@ It keeps everything in memory, has the three services and nothing else, sends me
 none above 4 MiB. It says `{"name": "ready", "port": N}`, and `{"name": "call", "method": M}` for every call.
 """
 
+import functools
 import sys
 import threading
 import time
@@ -28,6 +29,15 @@ directories = {}
 path_infos = {}
 
 
+@functools.cache
+def other_blob(size):
+    """The digest of a blob that nobody asks for."""
+    data = b"x" * size
+    digest = blake3(data)
+    blobs[digest] = data
+    return digest
+
+
 def flipped(data):
     return bytes([data[0] ^ 1]) + data[1:] if data else data
 
@@ -49,11 +59,9 @@ class Blobs(blob_rpc.BlobServiceServicer):
         data = blobs[request.digest]
         answer = blob_pb.StatBlobResponse()
         if lie == "chunks-of-others" and len(data) > 8192:
-            other = blake3(b"x" * 4096)
-            blobs[other] = b"x" * 4096
-            sizes = [4096] * (len(data) // 4096)
-            for size in sizes:
-                answer.chunks.add(digest=other, size=size)
+            for start in range(0, len(data), 65536):
+                size = min(65536, len(data) - start)
+                answer.chunks.add(digest=other_blob(size), size=size)
         if lie == "chunks-too-long" and len(data) > 8192:
             answer.chunks.add(digest=bytes(32), size=1 << 62)
             answer.chunks.add(digest=bytes(32), size=1 << 62)
