@@ -34,8 +34,9 @@ export async function openComposed(
   host: Host,
 ): Promise<OpenStore> {
   const plan = await planOf(place);
-  // A cache is written to by those who read from it.
-  const { readOnly, recover, ...localOptions } = local;
+  // A cache is written to by those who read from it, but they wait for nobody else who writes.
+  const { readOnly, recover, ...rest } = local;
+  const localOptions = { ...rest, wait: readOnly !== true };
   const resources = new StoreResources({
     openLocal: (directory) => LocalStore.open(directory, localOptions),
     ...(token === undefined ? {} : { channelOptions: forOneServer(token) }),

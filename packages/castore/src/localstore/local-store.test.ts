@@ -177,6 +177,37 @@ describe("several stores on one directory", () => {
   });
 });
 
+describe("a store that does not wait", () => {
+  it("refuses writes while somebody else writes, forgets derived values, and reads", async () => {
+    const holder = await open();
+    const a = await holder.blobs.put([A]);
+    const told: unknown[] = [];
+    const store = await open({ wait: false, onWait: (who) => told.push(who) });
+    const refusal = {
+      code: "UNAVAILABLE",
+      message: "Cannot write: another process writes to the store",
+    };
+    for (let i = 0; i < 2; i++) {
+      await expect(store.blobs.put([B])).rejects.toMatchObject(refusal);
+      await expect(store.holdForWriting()).rejects.toMatchObject(refusal);
+    }
+    const [key, derived] = [a.toBytes(), store.derived("space")];
+    await derived.put(key, B);
+    expect(await derived.get(key)).toBeUndefined();
+    expectSameBytes(await readAll(store.blobs, a), A);
+    expect(told).toEqual([]);
+    await holder.close();
+    const isTaken = () =>
+      store.blobs.put([B]).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(isTaken, { timeout: 30_000 }).toBe(true);
+    await derived.put(key, B);
+    expect(await derived.get(key)).toEqual(B);
+  });
+});
+
 describe("holdForWriting()", () => {
   it("keeps others from writing before anything was written, until the store is closed", async () => {
     const holder = await open({ purpose: "the holder" });

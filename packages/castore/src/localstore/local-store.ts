@@ -32,6 +32,11 @@ export interface LocalStoreOptions {
    * seen until another process has done that.
    */
   readonly recover?: boolean;
+  /**
+   * Whether writes wait for another process that writes; true by default. Without, they are refused with
+   * "UNAVAILABLE" as long as there is one, and derived values are forgotten.
+   */
+  readonly wait?: boolean;
   /** What this process does with the store, for the message that other writers show while they wait. */
   readonly purpose?: string;
   /** Called when the first write has to wait for another process, with what is known of it. */
@@ -100,6 +105,7 @@ export class LocalStore implements AsyncDisposable {
       compression: options.compression ?? true,
       readOnly: options.readOnly ?? false,
       recover: options.recover ?? options.readOnly !== true,
+      wait: options.wait ?? true,
       purpose: options.purpose ?? "a program that uses @tvix/castore",
       decoderThreads: options.decoderThreads,
       packLimit: options.packLimit,

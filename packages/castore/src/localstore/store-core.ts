@@ -48,11 +48,15 @@ const MAX_NOW_BYTES = 1024 * 1024;
 const SLOW_READ_MS = 4;
 const READS_AFTER_SLOW = 64;
 
+/** How long writes are refused without a look, once another process was found to write, in milliseconds. */
+const BUSY_MS = 1000;
+
 /** See `LocalStoreOptions`. */
 export interface CoreOptions {
   readonly compression: boolean;
   readonly readOnly: boolean;
   readonly recover: boolean;
+  readonly wait: boolean;
   readonly purpose: string;
   readonly decoderThreads: number | undefined;
   readonly packLimit: number | undefined;
@@ -109,6 +113,8 @@ export class StoreCore {
   /** Writes that were acknowledged. */
   #acknowledged = 0;
   #writing: Promise<Writing> | undefined;
+  /** When it may be tried again to write, after another process was found to do so. */
+  #tryAgainAt = Number.POSITIVE_INFINITY;
   /** Writes that have begun. */
   readonly #writes = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
@@ -260,9 +266,14 @@ export class StoreCore {
   storeDerived(entries: readonly DerivedEntry[]): Promise<void> {
     const job = { records: new Uint8Array(0), derived: entries };
     return this.untilDone(
-      this.forWriting().then(async ({ writer }) => {
-        await this.write(writer, job);
-      }),
+      this.forWriting().then(
+        async ({ writer }) => {
+          await this.write(writer, job);
+        },
+        (error: unknown) => {
+          if (this.#options.wait || !CastoreError.is(error, "UNAVAILABLE")) throw error;
+        },
+      ),
     );
   }
 
@@ -332,7 +343,8 @@ export class StoreCore {
         new CastoreError("UNSUPPORTED", "Cannot write: the store is opened read-only"),
       );
     }
-    if (this.#writing === undefined) {
+    if (this.#writing === undefined || performance.now() > this.#tryAgainAt) {
+      this.#tryAgainAt = Number.POSITIVE_INFINITY;
       this.#writing = this.#startWriting();
       // Whoever waited for it may have been told to stop.
       this.#writing.catch(() => {});
@@ -341,9 +353,11 @@ export class StoreCore {
   }
 
   async #startWriting(): Promise<Writing> {
-    const writer = await this.#startWriter(true);
-    if (writer === undefined)
-      throw new CastoreError("UNAVAILABLE", "Cannot write: the store is in use");
+    const writer = await this.#startWriter(this.#options.wait);
+    if (writer === undefined) {
+      this.#tryAgainAt = performance.now() + BUSY_MS;
+      throw new CastoreError("UNAVAILABLE", "Cannot write: another process writes to the store");
+    }
     this.recovery ??= writer.recovery;
     this.#writer = writer;
     const encoders = new EncoderPool(

@@ -110,6 +110,10 @@ describe("a daemon that caches another one", () => {
   });
 });
 
+function onlyA(): readonly string[] {
+  return ["--data-dir", a.dataDirectory];
+}
+
 describe("a command over a cache", () => {
   it("fills it, and needs the other no more", async () => {
     const near = rig.sandbox.path("own");
@@ -126,6 +130,20 @@ describe("a command over a cache", () => {
     const alone = ["--store", `cache:?near=local://${near}&far=memory:`];
     expect(await rig.sandbox.text(["cat", ...alone, `${root}/known/small`])).toBe("small");
     expect((await rig.sandbox.run(["cat", ...alone, `${root}/known/large`])).status).toBe(4);
+  });
+
+  it("waits for nobody who writes to what is near", async () => {
+    const far = encodeURIComponent(`grpc+unix://${a.socketPath}`);
+    // A daemon has the right to write for as long as it runs.
+    const near = rig.sandbox.path("held");
+    await using _holder = await startDaemon({ dataDirectory: near });
+    const store = ["--store", `cache:?near=local://${near}&far=${far}`];
+    const { status, stdout, stderr } = await rig.sandbox.run(["nar", "hash", ...store, root]);
+    expect({ status, stderr }).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining("another process writes to the store"),
+    });
+    expect(stdout).toEqual((await rig.sandbox.run(["nar", "hash", ...onlyA(), root])).stdout);
   });
 
   it("can mix addresses of single services", async () => {
