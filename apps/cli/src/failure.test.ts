@@ -52,6 +52,8 @@ describe("describeFailure()", () => {
       cause: new Error("[unavailable] nobody is there", { cause: new Error("[internal] Why") }),
     });
     expect(describeFailure(call).message).toBe("cannot ask: nobody is there: Why");
+    const quoted = new Error("Cannot ask: send \\x22x\\x22", { cause: new Error('send "x"') });
+    expect(describeFailure(quoted).message).toBe("cannot ask: send \\x22x\\x22");
   });
 });
 

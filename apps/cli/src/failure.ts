@@ -42,7 +42,9 @@ export function messageOf(error: unknown): string {
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     // Failed calls have their status in front.
     const text = cause.message.replace(/^\[[a-z_]+\] /, "");
-    if (!message.includes(essenceOf(text))) message += `: ${text}`;
+    // What a server says is escaped where it is quoted.
+    const said = message.replaceAll("\\x22", '"');
+    if (!said.includes(essenceOf(text))) message += `: ${text}`;
   }
   return message;
 }
