@@ -15,6 +15,7 @@ import { version } from "../version.js";
 
 /** Runs the daemon until a signal ends it, or prints its settings. */
 export async function serve({ options, purpose }: Invocation, host: Host): Promise<number> {
+  refuseClientOptions(options);
   try {
     const loaded = load(options, host);
     if (options.has("print-config")) {
@@ -36,6 +37,22 @@ export async function serve({ options, purpose }: Invocation, host: Host): Promi
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message, { cause: error });
     throw error;
+  }
+}
+
+/** What says how commands reach a store, and would have no effect here. @throws {@link UsageError} */
+function refuseClientOptions(options: Options): void {
+  for (const kind of ["blob", "directory", "path-info"]) {
+    const name = `${kind}-service-addr`;
+    if (!options.has(name)) continue;
+    throw new UsageError(
+      `daemon takes no --${name}: name each service in a file for --composition`,
+    );
+  }
+  if (options.has("token-file")) {
+    throw new UsageError(
+      "daemon takes no --token-file: tokens of clients are in --tokens, and that for another server is in --store ADDR?token_file=FILE",
+    );
   }
 }
 

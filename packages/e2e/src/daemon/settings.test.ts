@@ -96,6 +96,16 @@ describe("a configuration that is wrong", () => {
       ["--store", "local:///d"],
       "tvix: cannot use the configuration: --store: a directory is served by data-dir\n",
     ],
+    ...["blob", "directory", "path-info"].map((kind): [string, string[], string] => [
+      `the address of a ${kind} service alone`,
+      [`--${kind}-service-addr`, "memory:"],
+      `tvix: daemon takes no --${kind}-service-addr: name each service in a file for --composition\n`,
+    ]),
+    [
+      "a token of a client",
+      ["--token-file", "token"],
+      "tvix: daemon takes no --token-file: tokens of clients are in --tokens, and that for another server is in --store ADDR?token_file=FILE\n",
+    ],
   ])("is refused with status 2: %s", async (_, args, stderr) => {
     expect(await tvixDaemon(args)).toMatchObject({ status: 2, stdout: "", stderr });
   });
