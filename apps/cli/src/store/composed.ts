@@ -1,5 +1,10 @@
 import { LocalStore, type LocalStoreOptions } from "@tvix/castore/local";
-import { openComposition, printComposition, StoreResources } from "@tvix/composition";
+import {
+  CompositionError,
+  openComposition,
+  printComposition,
+  StoreResources,
+} from "@tvix/composition";
 import type { RpcChannelOptions } from "@tvix/grpc";
 import {
   RememberedNarCalculation,
@@ -7,7 +12,7 @@ import {
   type StoreMaintenance,
 } from "@tvix/store";
 import type { Host } from "../command.js";
-import { CliError, EXIT, UsageError } from "../exit.js";
+import { CliError, EXIT, NotFoundError, UsageError } from "../exit.js";
 import type { Diagnostics } from "../io/diagnostics.js";
 import { type CompositionPlace, planOf } from "./composition-plan.js";
 import type { OpenStore } from "./open-store.js";
@@ -46,7 +51,7 @@ export async function openComposed(
     resources,
     dataDirectory: () => place.dataDirectory,
     ...(notes === undefined ? {} : { warn: (message) => notes.line(`tvix: ${message}`) }),
-  });
+  }).catch(rethrowAbsence);
   const side = await openSideCache(printComposition(plan), host);
   const rendered = composition.narCalculation ?? new RenderedNarCalculation(composition);
   return {
@@ -63,6 +68,14 @@ export async function openComposed(
       await composition.close();
     },
   };
+}
+
+/** A file that a composition names and that is not there ends as one that the command line names. */
+function rethrowAbsence(error: unknown): never {
+  if (!(error instanceof CompositionError)) throw error;
+  const { cause } = error;
+  const isAbsent = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+  throw isAbsent ? new NotFoundError(error.message, { cause }) : error;
 }
 
 /** A token is for one server: the others must not learn it. */

@@ -61,7 +61,8 @@ async function documentOf(
   dataDirectory: string,
 ): Promise<CompositionDocument> {
   if ("file" in source) return readDocument(source.file, source.file);
-  return composeAddresses(await addressesOf(source, dataDirectory), dataDirectory);
+  // Relative paths in addresses begin where the command was started, as all others on its line.
+  return composeAddresses(await addressesOf(source, dataDirectory), process.cwd());
 }
 
 /** Far more than any composition with all its comments. */

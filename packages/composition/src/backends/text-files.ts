@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { getSystemErrorMap } from "node:util";
 import { CompositionError } from "../composition-error.js";
 
 /**
@@ -19,6 +20,14 @@ export async function readText(file: string, label: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new CompositionError("unusable", [`${label}: cannot read ${file}`], { cause });
+    throw new CompositionError("unusable", [`${label}: cannot read ${file}: ${reasonOf(cause)}`], {
+      cause,
+    });
   }
+}
+
+/** What the system says, without the path, which the message has already. */
+function reasonOf(cause: unknown): string {
+  const errno = cause instanceof Error && "errno" in cause ? Number(cause.errno) : 0;
+  return getSystemErrorMap().get(errno)?.[1] ?? String(cause);
 }

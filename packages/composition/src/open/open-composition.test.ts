@@ -112,7 +112,7 @@ describe("openComposition()", () => {
       },
       events,
     );
-    await expect(opening).rejects.toThrow("cannot read /nowhere/token");
+    await expect(opening).rejects.toThrow("cannot read /nowhere/token: no such file or directory");
     expect(events.at(-1)).toBe("close blobservices.root");
   });
 });

@@ -104,10 +104,45 @@ describe("tvix config check", () => {
     expect(await sandbox.text(args)).toContain("[blobservices.default]");
   });
 
+  it("takes what its help shows", async () => {
+    const help = await sandbox.text(["config", "check", "--help"]);
+    const [short = [], full = []] = help
+      .split(/^The (?:short|full) form/m)
+      .slice(1)
+      .map((form) => form.split("\n").filter((line) => /^ {2}(?:\[|[a-z]+ = )/.test(line)));
+    const services = ["blobservices", "directoryservices", "pathinfoservices"];
+    const forms = [
+      short,
+      services.flatMap((kind) => full.map((line) => line.replace("blobservices", kind))),
+    ];
+    for (const form of forms) {
+      expect(form.length).toBeGreaterThan(5);
+      writeFileSync(sandbox.path("stores.toml"), form.join("\n"));
+      expect(await sandbox.run(["config", "check", "stores.toml"])).toMatchObject({ status: 0 });
+    }
+  });
+
   it("says that a file is not there", async () => {
     expect(await sandbox.run(["config", "check", "nowhere.toml"])).toMatchObject({
       status: 3,
       stderr: "tvix: cannot read nowhere.toml: no such file or directory\n",
+    });
+  });
+});
+
+describe("a relative path in --store", () => {
+  const store = "grpc+http://127.0.0.1:1?token_file=nosuch";
+
+  it("begins where the command was started", async () => {
+    const printed = await sandbox.text(["config", "print", "--store", store]);
+    expect(printed).toContain(`token_file = "${sandbox.path("nosuch")}"`);
+  });
+
+  it("that leads to nothing ends as one on the command line", async () => {
+    const path = "/nix/store/85z95a9c4c7xm6kyspibgnm8071yj42k-x";
+    expect(await sandbox.run(["ls", "--store", store, path])).toMatchObject({
+      status: 3,
+      stderr: `tvix: cannot use the composition: blobservices.root: cannot read ${sandbox.path("nosuch")}: no such file or directory\n`,
     });
   });
 });
