@@ -48,6 +48,7 @@ const CASTORE_LAYERS: readonly Layer[] = [
       "linked-abort.ts",
       "clock.ts",
       "semaphore.ts",
+      "when-all.ts",
     ],
     why: "every module uses these, so they can use none without a cycle",
     pure: true,

@@ -186,6 +186,7 @@ export { SingleFlight } from "./single-flight.js";
 export { descendTo, getChild } from "./traversal/descend-to.js";
 export { type GetDirectory, type WalkClosureOptions, walkClosure } from "./traversal/walk.js";
 export { type TreeEntry, walkTree } from "./traversal/walk-tree.js";
+export { whenAll } from "./when-all.js";
 export {
   type DecodeDirectoryOptions,
   decodeDirectory,

@@ -128,6 +128,18 @@ describe("MirrorDirectoryService", () => {
     expect(errors).toEqual([DOWN]);
   });
 
+  it("gives others what they lack when one cannot be given it", async () => {
+    const { mirror, memories, first, errors } = setUp(3);
+    const root = await (memories[2] as MemoryDirectoryService).putMultiple(chain(2));
+    first.before = (call) => {
+      if (call === "putMultiple") throw DOWN;
+    };
+    await mirror.get(root);
+    await mirror.healed();
+    expect(errors).toEqual([DOWN]);
+    expect(await memories[1]?.get(root)).toBeDefined();
+  });
+
   it("does not say that there is nothing when one did not answer", async () => {
     const { mirror, second } = setUp(2);
     second.before = failing;

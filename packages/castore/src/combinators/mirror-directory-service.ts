@@ -5,6 +5,7 @@ import type { DirectoryService } from "../directoryservice/directory-service.js"
 import { CastoreError } from "../errors.js";
 import type { Directory } from "../nodes/directory.js";
 import { leavesToRoot } from "../traversal/closure-order.js";
+import { whenAll } from "../when-all.js";
 import { directoryDigest } from "../wire/directory-digest.js";
 import { firstAnswer } from "./ask-stores.js";
 import { firstStream } from "./ask-streams.js";
@@ -168,11 +169,12 @@ export class MirrorDirectoryService implements DirectoryService, AsyncDisposable
       const closure = await this.#collect(digest, signal);
       const root = closure.get(digest.key);
       if (root === undefined) return;
-      for (const service of lacking) {
-        const put = (given: DirectoryService, call: CallOptions) =>
-          given.putMultiple(leavesToRoot(root, closure), call);
+      const put = (given: DirectoryService, call: CallOptions) =>
+        given.putMultiple(leavesToRoot(root, closure), call);
+      const puts = lacking.map(async (service) => {
         await this.#byService.get(service)?.run(put, { signal });
-      }
+      });
+      await whenAll(puts);
     });
   }
 

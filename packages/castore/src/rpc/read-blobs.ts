@@ -3,6 +3,7 @@ import type { BlobService, OpenBlob } from "../blobservice/blob-service.js";
 import { openBlobs } from "../blobservice/open-blobs.js";
 import { concatBytes } from "../bytes.js";
 import type { B3Digest } from "../digest.js";
+import { whenAll } from "../when-all.js";
 import { CONTENT_MESSAGE_BYTES, MAX_READ_BLOB_BYTES, READ_BLOBS_AT_A_TIME } from "./limits.js";
 
 /** A message of `ReadBlobs`. */
@@ -29,9 +30,7 @@ export async function* readBlobs(
     const some = digests.slice(start, start + READ_BLOBS_AT_A_TIME);
     const opened = await openBlobs(blobs, some, { signal, inlineBytes: maxBytes });
     const read = opened.map((blob) => contentUpTo(blob, maxBytes, signal));
-    // All of them are waited for, and the first failure is told.
-    await Promise.allSettled(read);
-    for (const content of await Promise.all(read)) {
+    for (const content of await whenAll(read)) {
       lengthsPlusOne.push(content === undefined ? 0 : content.byteLength + 1);
       if (content === undefined) continue;
       contents.push(content);

@@ -123,6 +123,18 @@ describe("MirrorPathInfoService", () => {
     expect(errors).toEqual([DOWN]);
   });
 
+  it("gives others what they lack when one cannot be given it", async () => {
+    const { mirror, memories, first, errors } = setUp(3);
+    await memories[2]?.put(signedBy("a"));
+    first.before = (call) => {
+      if (call === "put") throw DOWN;
+    };
+    await mirror.get(digestOf(1));
+    await mirror.healed();
+    expect(errors).toEqual([DOWN]);
+    expect(names(await memories[1]?.get(digestOf(1)))).toEqual(["a"]);
+  });
+
   it("takes the content of the first where stores differ", async () => {
     const { mirror, memories } = setUp(2);
     await memories[0]?.put(pathInfoOf(digestOf(1), { narSize: 1n }));

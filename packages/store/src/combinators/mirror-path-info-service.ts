@@ -13,6 +13,7 @@ import {
   type StoreMember,
   toLatin1,
   type WriteResult,
+  whenAll,
   writeResult,
 } from "@tvix/castore";
 import type { PathInfo } from "../path-info.js";
@@ -141,13 +142,13 @@ export class MirrorPathInfoService implements PathInfoService, AsyncDisposable {
     if (known.length === 0) return;
     const merged = mergeAll(known);
     const encoded = encodePathInfo(merged);
-    for (const [i, store] of this.#stores.entries()) {
+    const lacking = this.#stores.filter((_, i) => {
       const answer = answers[i];
       // Who did not answer may have it.
-      if (answer?.status !== "fulfilled") continue;
-      if (answer.value !== undefined && equalBytes(encodePathInfo(answer.value), encoded)) continue;
-      await putGuarded(store, merged, { signal });
-    }
+      if (answer?.status !== "fulfilled") return false;
+      return answer.value === undefined || !equalBytes(encodePathInfo(answer.value), encoded);
+    });
+    await whenAll(lacking.map((store) => putGuarded(store, merged, { signal })));
   }
 }
 

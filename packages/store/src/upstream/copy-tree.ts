@@ -10,6 +10,7 @@ import {
   type OpenBlob,
   openBlobs,
   Semaphore,
+  whenAll,
 } from "@tvix/castore";
 import { StoreError } from "../errors.js";
 import type { CastoreServices } from "../nar/renderer.js";
@@ -294,12 +295,6 @@ function* batches(blobs: readonly NamedBlob[]): Generator<readonly NamedBlob[], 
     bytes = 0;
   }
   if (batch.length > 0) yield batch;
-}
-
-/** Waits for all of them, and fails with the first that failed: nothing goes on behind the caller's back. */
-async function whenAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(promises);
-  return await Promise.all(promises);
 }
 
 async function collect(source: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
