@@ -149,7 +149,7 @@ describe("combinators of path infos", () => {
   });
 
   it.each([
-    ["nowhere", /pathinfoservices.root: cannot read .*nowhere$/],
+    ["nowhere", /pathinfoservices.root: cannot read .*nowhere: no such file or directory$/],
     ["bad-key", /bad-key does not hold one secret key of Nix/],
   ])("say what is wrong with the key in %s, and not what it is", async (file, message) => {
     const opening = openKind("pathInfos", `type = "signing"\ninner = "a"\nkeyfile = "${file}"`);

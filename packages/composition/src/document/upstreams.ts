@@ -35,14 +35,15 @@ export function readUpstream(
   }
   const [, cache] = NIX.exec(url) ?? [];
   if (cache !== undefined) return { pathInfos: nixCache(table, cache) };
-  if (url.startsWith("grpc+")) return grpcStore(table, name);
-  for (const key of ["keys", "accept-unsigned", "token-file"]) {
-    if (Object.hasOwn(table.values, key)) {
-      problems.push(`${table.placeOf(key)} has no meaning for such a url`);
-    }
+  if (url.startsWith("grpc+")) {
+    const grpc = renamed(table, "grpc", { url: "url", token_file: "token-file" }, {});
+    return tvixStore(table, name, grpc);
+  }
+  if (Object.hasOwn(table.values, "token-file")) {
+    problems.push(`${table.placeOf("token-file")} has no meaning for such a url`);
   }
   const address = { address: url, place: table.placeOf("url"), placeOf: table.placeOf };
-  return { content: address, pathInfos: address };
+  return tvixStore(table, name, address);
 }
 
 function nixCache(table: ShortTable, url: string): WrittenService {
@@ -56,14 +57,14 @@ function nixCache(table: ShortTable, url: string): WrittenService {
   return renamed(table, "nix", names, { base_url: url, ...near });
 }
 
-function grpcStore(table: ShortTable, name: string): Upstream {
-  const grpc = renamed(table, "grpc", { url: "url", token_file: "token-file" }, {});
+/** A store of tvix, of which path infos are not believed unless they are signed. */
+function tvixStore(table: ShortTable, name: string, content: WrittenService): Upstream {
   const trust = { trusted_public_keys: "keys", accept_unsigned: "accept-unsigned" };
   const inner = `&${unverifiedName(name)}`;
   return {
-    content: grpc,
+    content,
     pathInfos: renamed(table, "verified", trust, { inner }),
-    unverified: grpc,
+    unverified: content,
   };
 }
 

@@ -260,9 +260,14 @@ describe("planComposition() of the short form", () => {
       "store.toml:3: [upstreams[0]] keys must be public keys",
     ],
     [
-      "keys where they mean nothing",
-      `[[upstreams]]\nurl = "memory:"\nkeys = ["x"]`,
-      "[upstreams[0]] keys has no meaning",
+      "a token where it means nothing",
+      `[[upstreams]]\nurl = "memory:"\ntoken-file = "x"`,
+      "[upstreams[0]] token-file has no meaning",
+    ],
+    [
+      "nobody to believe of a store that is put together",
+      `[[upstreams]]\nurl = "pair:?near=memory:"`,
+      "[upstreams[0]] needs either trusted_public_keys",
     ],
     [
       "both forms",
